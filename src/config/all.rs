@@ -1,0 +1,118 @@
+//! The settings of all dispatchers, read from files laid over each other.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use super::hocon::Layers;
+use super::judge::read;
+use super::problem::{Problem, ProblemKind, SettingsError};
+use super::rules;
+use super::settings::DispatcherSettings;
+
+/// The settings of all dispatchers.
+///
+/// They are read from HOCON files laid over the crate's `reference.conf`, which explains every key. All dispatchers
+/// are checked when the files are read, so asking for the settings of one cannot fail.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use kanaloa::config::Settings;
+///
+/// let settings = Settings::parse("application.conf", "kanaloa.dispatchers.search.workTimeout = 2s")?;
+/// assert_eq!(settings.dispatcher("search").work.service_timeout, Duration::from_secs(2));
+/// assert_eq!(settings.dispatcher("other").work.service_timeout, Duration::from_secs(60));
+/// # Ok::<(), kanaloa::config::SettingsError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    pub(super) default: Both,
+    pub(super) named: HashMap<String, Both>,
+}
+
+/// What holds for a dispatcher of one name, whichever kind it turns out to be.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Both {
+    pub(super) pushing: DispatcherSettings,
+    pub(super) pulling: DispatcherSettings,
+}
+
+// Panics if and only if the text that is compiled in breaks the crate's own rules, which tests would show.
+static REFERENCE: LazyLock<Settings> = LazyLock::new(|| read(Layers::new()).expect("reference.conf is valid"));
+
+impl Settings {
+    /// The settings of `reference.conf`.
+    pub fn reference() -> Self {
+        REFERENCE.clone()
+    }
+
+    /// Reads `files`, each laid over those before it and all over `reference.conf`.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with any of the files.
+    pub fn load(files: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<Self, SettingsError> {
+        let mut layers = Layers::new();
+        for file in files {
+            let file = file.as_ref();
+            let source = layers.add_source(file.display().to_string());
+            match std::fs::read_to_string(file) {
+                Ok(text) => layers.lay(source, &text),
+                Err(error) => layers.report(source, None, None, ProblemKind::Unreadable(error.to_string())),
+            }
+        }
+        read(layers)
+    }
+
+    /// Reads `text`, laid over `reference.conf`. Problems are reported under `name`.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the text.
+    pub fn parse(name: &str, text: &str) -> Result<Self, SettingsError> {
+        let mut layers = Layers::new();
+        let source = layers.add_source(name.to_owned());
+        layers.lay(source, text);
+        read(layers)
+    }
+
+    /// The settings of the dispatcher `name`: `kanaloa.dispatchers.NAME` over `kanaloa.default-dispatcher`.
+    pub fn dispatcher(&self, name: &str) -> DispatcherSettings {
+        self.named.get(name).unwrap_or(&self.default).pushing.clone()
+    }
+
+    /// The settings of the dispatcher `name` if it pulls its work: `kanaloa.dispatchers.NAME` over
+    /// `kanaloa.default-pulling-dispatcher` over `kanaloa.default-dispatcher`.
+    pub fn pulling_dispatcher(&self, name: &str) -> DispatcherSettings {
+        self.named.get(name).unwrap_or(&self.default).pulling.clone()
+    }
+}
+
+impl Default for DispatcherSettings {
+    /// The values of `kanaloa.default-dispatcher` in `reference.conf`.
+    fn default() -> Self {
+        REFERENCE.default.pushing.clone()
+    }
+}
+
+impl DispatcherSettings {
+    /// Checks settings that were put together in code by the rules that hold for files.
+    ///
+    /// # Errors
+    ///
+    /// Every rule they break.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        let problems: Vec<_> = rules::broken(self)
+            .into_iter()
+            .map(|broken| Problem {
+                source: None,
+                line: None,
+                key: broken.keys.first().map(|key| (*key).to_owned()),
+                kind: Problem::bad_value(broken.expected, broken.found),
+            })
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(SettingsError::new(problems)) }
+    }
+}

@@ -1,0 +1,108 @@
+//! Which keys exist. `reference.conf` says so: a key is known because it stands there.
+
+use std::collections::BTreeMap;
+
+use super::keys::{DEFAULT_DISPATCHER, DEFAULT_PULLING_DISPATCHER, DISPATCHERS, OLDER_NAMES, ROOT};
+use super::nearest::nearest;
+
+/// What may stand at one place of a file.
+#[derive(Debug, Clone)]
+pub(super) enum Known {
+    /// Not ours: files may hold settings of other libraries beside `kanaloa`.
+    Foreign,
+    /// The top of a file.
+    Top(Box<Known>),
+    /// A value.
+    Setting,
+    /// An object with these keys.
+    Section(BTreeMap<String, Known>),
+    /// An object whose keys are names that users choose.
+    Named(Box<Known>),
+}
+
+/// A key that is known where it was found.
+pub(super) struct Step<'a> {
+    /// The key as `reference.conf` spells it; an older name may stand for several steps down.
+    pub(super) canonical: Vec<String>,
+    /// What may stand there.
+    pub(super) known: &'a Known,
+}
+
+impl Known {
+    /// The known keys of a whole file, given those of a dispatcher.
+    pub(super) fn file(dispatcher: Known) -> Known {
+        let named = Known::Named(Box::new(dispatcher.clone()));
+        let kanaloa =
+            [(DEFAULT_DISPATCHER, dispatcher.clone()), (DEFAULT_PULLING_DISPATCHER, dispatcher), (DISPATCHERS, named)];
+        let kanaloa = kanaloa.into_iter().map(|(name, known)| (name.to_owned(), known)).collect();
+        Known::Top(Box::new(Known::Section(kanaloa)))
+    }
+
+    /// Goes one key down, in either spelling; `None` if there is no such key.
+    pub(super) fn step(&self, key: &str) -> Option<Step<'_>> {
+        let found = |known| Some(Step { canonical: vec![key.to_owned()], known });
+        match self {
+            Known::Foreign => found(self),
+            Known::Top(kanaloa) if key == ROOT => found(kanaloa),
+            // A root that is nearly ours is ours misspelt, and would otherwise be ignored without a word.
+            Known::Top(_) if nearest(key, [ROOT]).is_some() => None,
+            Known::Top(_) => found(&Known::Foreign),
+            Known::Setting => None,
+            Known::Named(each) => found(each),
+            Known::Section(keys) => keys
+                .iter()
+                .find(|(name, _)| spells(key, name))
+                .map(|(name, known)| Step { canonical: vec![name.clone()], known })
+                .or_else(|| self.older(key)),
+        }
+    }
+
+    fn older(&self, key: &str) -> Option<Step<'_>> {
+        let (_, path) = OLDER_NAMES.iter().find(|(name, _)| spells(key, name))?;
+        let mut known = self;
+        let mut canonical = Vec::new();
+        for segment in path.split('.') {
+            let Known::Section(keys) = known else { return None };
+            known = keys.get(segment)?;
+            canonical.push(segment.to_owned());
+        }
+        Some(Step { canonical, known })
+    }
+
+    /// The key that was probably meant: a near one here, else one of nearly that name further down.
+    pub(super) fn suggestion(&self, key: &str) -> Option<String> {
+        let key = kebab(key);
+        match self {
+            Known::Top(_) => nearest(&key, [ROOT]).map(str::to_owned),
+            Known::Section(keys) => nearest(&key, keys.keys().map(String::as_str)).map(str::to_owned).or_else(|| {
+                keys.iter().find_map(|(name, known)| known.suggestion(&key).map(|rest| format!("{name}.{rest}")))
+            }),
+            Known::Foreign | Known::Setting | Known::Named(_) => None,
+        }
+    }
+}
+
+/// Whether `key` is `name`, which is in kebab-case, as it stands or in camelCase.
+fn spells(key: &str, name: &str) -> bool {
+    key == name || key == camel(name)
+}
+
+fn camel(name: &str) -> String {
+    let mut words = name.split('-');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |camel, word| match word.split_at_checked(1) {
+        Some((initial, rest)) => camel + &initial.to_ascii_uppercase() + rest,
+        None => camel,
+    })
+}
+
+fn kebab(key: &str) -> String {
+    let mut kebab = String::with_capacity(key.len() + 4);
+    for c in key.chars() {
+        if c.is_ascii_uppercase() && !kebab.is_empty() {
+            kebab.push('-');
+        }
+        kebab.push(c.to_ascii_lowercase());
+    }
+    kebab
+}

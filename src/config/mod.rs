@@ -1,0 +1,29 @@
+//! Settings: HOCON files in, typed values out.
+//!
+//! Nothing is read as if it were not there: an unknown key, a wrong type and an impossible value are errors, all
+//! reported at once with file, line and key. Only what has passed is handed out, so the actors check nothing.
+//!
+//! ```text
+//! files ─► hocon: parse, spell, merge, resolve ─► judge: read the values, try the rules ─► Settings
+//!            known: which keys exist                    origin: who set what, for the problems
+//! ```
+
+mod all;
+mod hocon;
+mod judge;
+mod keys;
+mod known;
+mod nearest;
+mod origin;
+mod path;
+mod problem;
+mod read;
+mod rules;
+mod settings;
+
+pub use all::Settings;
+pub use problem::{Problem, ProblemKind, SettingsError};
+pub use settings::{
+    AutothrottleAlgorithm, AutothrottleSettings, BackPressureAlgorithm, BackPressureSettings, DispatcherSettings,
+    QueueSettings, WorkSettings, WorkerPoolSettings,
+};

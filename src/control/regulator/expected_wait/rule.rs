@@ -1,0 +1,135 @@
+//! The rule of [`ExpectedWait`](super::ExpectedWait) at one moment.
+
+use std::time::Duration;
+
+use super::super::ServiceSample;
+
+/// A work without a deadline of its own is taken to have this many mean process times, and at least
+/// [`SHORTEST_PATIENCE`], until its caller has no use for the answer.
+const PATIENCE: f64 = 5.0;
+const SHORTEST_PATIENCE: f64 = 1.0;
+
+/// Fewest works that may wait unless that takes longer than a burst may: by time alone a slow service would have hardly
+/// any queue, and idle between arrivals. While nothing is known of the service, as many beyond the concurrency limit.
+const PLACES: usize = 20;
+
+/// A burst may fill half of the time there is to wait: what comes behind it must still have a chance.
+const BURST_SHARE: f64 = 0.5;
+/// A standing queue may take a quarter, if that is less than the reference delay: the impatient would starve otherwise.
+const STANDING_SHARE: f64 = 0.25;
+/// Each class below the best is allowed this much less wait, so that the lowest, with a fifth, gives way first.
+const CLASS_STEP: f64 = 0.16;
+/// A work is shed once it has waited for this share of its time: most that still wait then would be late, and others behind
+/// them would become so.
+const SHED_SHARE: f64 = 0.6;
+/// Overload, in W, up to which a burst is a burst; after one more W it is a standing queue. `over` is kept
+/// below this.
+pub(super) const LONGEST_OVERLOAD: f64 = 2.0;
+
+/// A hair's breadth, lest 20 places come out as 19 by rounding.
+const ROUNDING: f64 = 1.0 + 1e-12;
+
+/// Times in seconds, none of them negative or not a number.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::control::regulator) struct Rule {
+    reference_delay: f64,
+    /// What is known of the service, if anything.
+    service: Option<Service>,
+    /// Sum of the concurrency limits.
+    limit: usize,
+    /// The standing delay learnt from the works that arrive.
+    standing: f64,
+    /// How long work has been waiting, less what was made up for since.
+    over: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Service {
+    /// Works per second: above zero.
+    leaving_rate: f64,
+    process_time: f64,
+    pause: f64,
+}
+
+impl Rule {
+    pub(in crate::control::regulator) fn starting(reference_delay: Duration, limit: usize) -> Self {
+        let mut rule = Rule::new(reference_delay, &ServiceSample { limit, ..ServiceSample::default() });
+        rule.standing = rule.default_standing_delay();
+        rule
+    }
+
+    /// Without a standing delay and without overload.
+    pub(super) fn new(reference_delay: Duration, sample: &ServiceSample) -> Self {
+        let service = match sample.process_time {
+            // not true of NaN
+            Some(process_time) if sample.leaving_rate > 0.0 => Some(Service {
+                leaving_rate: sample.leaving_rate.min(f64::MAX),
+                process_time: process_time.as_secs_f64(),
+                pause: sample.pause.as_secs_f64(),
+            }),
+            _ => None,
+        };
+        Rule { reference_delay: reference_delay.as_secs_f64(), service, limit: sample.limit, standing: 0.0, over: 0.0 }
+    }
+
+    pub(super) fn with(self, standing: f64, over: f64) -> Self {
+        Rule { standing, over, ..self }
+    }
+
+    /// How long a work waits behind this many; `None` while nothing is known of the service.
+    pub(in crate::control::regulator) fn wait(&self, queued: usize) -> Option<f64> {
+        self.service.map(|service| service.pause + queued as f64 / service.leaving_rate)
+    }
+
+    /// Mean process time; 0 while unknown.
+    pub(in crate::control::regulator) fn process_time(&self) -> f64 {
+        self.service.map_or(0.0, |service| service.process_time)
+    }
+
+    /// The longest wait at which a work of this class is let in, with so much time left if it has a deadline of its own.
+    pub(in crate::control::regulator) fn allowed_wait(&self, left: Option<f64>, class: f64) -> f64 {
+        let longest_burst = self.patience().min(left.unwrap_or(f64::INFINITY).max(SHORTEST_PATIENCE));
+        let burst = BURST_SHARE * self.room(left.unwrap_or(self.patience())).min(longest_burst);
+        let places = self.service.map_or(0.0, |service| PLACES as f64 / service.leaving_rate);
+        let standing = self.standing.max(places).min(burst);
+        let burst_left = (LONGEST_OVERLOAD - self.over / longest_burst).clamp(0.0, 1.0);
+        (standing + (burst - standing) * burst_left) * (1.0 - CLASS_STEP * class) * ROUNDING
+    }
+
+    /// How many may be ahead of a work of this class that has no deadline of its own.
+    pub(in crate::control::regulator) fn places(&self, class: f64) -> usize {
+        match self.service {
+            None => self.limit.saturating_add(PLACES - 1),
+            // a conversion to an integer saturates: negative is 0
+            Some(service) => {
+                let wait = self.allowed_wait(None, class) - service.pause;
+                (wait * service.leaving_rate) as usize
+            }
+        }
+    }
+
+    /// What a work with so much time left calls for as a standing delay.
+    pub(in crate::control::regulator) fn standing_delay(&self, left: f64) -> f64 {
+        self.reference_delay.min(STANDING_SHARE * self.room(left))
+    }
+
+    /// What one without a deadline of its own calls for.
+    pub(super) fn default_standing_delay(&self) -> f64 {
+        self.standing_delay(self.patience())
+    }
+
+    /// After how long in the queue a work is shed.
+    pub(in crate::control::regulator) fn longest_wait(&self, left: Option<f64>) -> f64 {
+        SHED_SHARE * left.unwrap_or(self.patience())
+    }
+
+    /// How long a work without a deadline of its own is taken to have, and a burst may last.
+    pub(super) fn patience(&self) -> f64 {
+        (PATIENCE * self.process_time()).max(SHORTEST_PATIENCE)
+    }
+
+    /// The time to wait that the process time leaves.
+    fn room(&self, left: f64) -> f64 {
+        (left - self.process_time()).max(0.0)
+    }
+}

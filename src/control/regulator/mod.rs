@@ -1,0 +1,57 @@
+//! Regulators: they decide which work is let in.
+//!
+//! A [`Regulator`] turns samples of the queue into an [`Admission`]: a snapshot from which each caller decides by
+//! itself, at once and without asking anybody.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+mod admission;
+mod expected_wait;
+
+pub use admission::{Admission, Applicant, Refusal};
+pub use expected_wait::ExpectedWait;
+
+/// What happened at a queue since the sample before.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QueueSample {
+    /// The time since the sample before. May be zero.
+    pub elapsed: Duration,
+    /// The part of `elapsed` in which work was waiting.
+    pub waiting: Duration,
+    /// Works waiting now.
+    pub queued: usize,
+    /// Works that arrived, refused ones included.
+    pub arrived: u64,
+    /// Works that were refused on arrival or shed from the queue.
+    pub refused: u64,
+    /// Works that arrived with a deadline of their own.
+    pub with_deadline: u64,
+    /// The sum, over the works that arrived with a deadline of their own, of
+    /// [`Admission::standing_delay`] of their time left.
+    pub standing_delays: Duration,
+    /// The handlers that work can go to now, together.
+    pub service: ServiceSample,
+}
+
+/// What is known of the handlers behind a queue, together.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ServiceSample {
+    /// Sum of the concurrency limits.
+    pub limit: usize,
+    /// Sum over the handlers of concurrency limit / mean process time, in works per second; 0 if no process time is known.
+    pub leaving_rate: f64,
+    /// Mean process time of successes; `None` before the first.
+    pub process_time: Option<Duration>,
+    /// How long until any of the handlers takes work again: more than zero only when all are held.
+    pub pause: Duration,
+}
+
+/// Decides which work is let in.
+pub trait Regulator: Debug + Send {
+    /// Takes in a sample; returns the snapshot that decides until the next.
+    fn sample(&mut self, sample: &QueueSample) -> Admission;
+
+    /// The share of the arriving works that was refused lately: 0 to 1.
+    fn drop_rate(&self) -> f64;
+}

@@ -1,0 +1,287 @@
+//! Plumb: holds the queue inside the service just above nothing.
+//!
+//! # The idea
+//!
+//! On a service with slots, throughput is X(n) = min(n/S, X̂): every concurrency limit above the knee n* = X̂·S only
+//! makes a queue in the service, and every one below wastes slots. A process time R is that wait plus the service's
+//! own time. With *m* the soft minimum −τ·ln(mean e^(−R/τ)) of R, and *base* what m is without a queue,
+//!
+//! ```text
+//! queue in the service   q = X·(m − base)        X = Σ in flight / Σ R   (Little)
+//! knee                     = L − q               L = mean in flight
+//! target                   = knee + goal         goal = 0.3·√n·clamp((20/n)^¼, 0.3, 3)
+//! ```
+//!
+//! Noise of q grows with √n, so thresholds are in units of √n. The goal grows more slowly than that, which keeps
+//! the shares of several proxies in front of one service together.
+//!
+//! # The regimes
+//!
+//! A window of successes (twice the limit, once when in a hurry, at least 8) is measured, then something is decided:
+//!
+//! - *Cold*: the first few process times set τ. Also when all have become hundreds of times τ, a service hardly the same.
+//! - *High*, at the target: steers it to knee + goal. Growth doubles the limit while [`Drive`] is high and a quarter
+//!   of the limit is not queue yet.
+//! - *Low*: now and then a dip just below the knee shows the base.
+//! - *Check*: a large queue means fewer slots or slower ones. The limit is cut: if m falls with it, it was a queue.
+//! - *Starved*: the demand is below the limit. The target rests, and the limit gets [`Headroom`].
+//! - *Silent*: timeouts prevail. The target is halved, and the next success starts cold.
+//!
+//! Failures and cancelled attempts are ignored: they tell nothing about how long the service takes.
+//!
+//! # Where it is weak
+//!
+//! - It assumes slots that are served first come, first served. Before a service that shares its processor among
+//!   all calls the soft minimum hides most of the queue, and the limit runs away.
+//! - Proxies of one service agree on the sum of their limits; their shares drift by a quarter. One that is fully
+//!   served never dips and so never learns.
+//! - A service of one very slow slot is met with a limit of 4, so the start is measured inside its own queue.
+//! - Capacity that changes every few seconds is followed a few windows late.
+//!
+//! # Sources
+//!
+//! The knee and its estimate by Little's law are those of Vegas and of Netflix's `concurrency-limits`; the score of
+//! the original Kanaloa, (1−w)·ln X − w·ln R, is best at the same knee on such a service. Soft minimum, dips on a
+//! common clock and the check were found in simulation.
+
+mod base;
+mod dips;
+mod drive;
+mod headroom;
+mod mode;
+mod scale;
+mod silence;
+mod steering;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use self::base::Base;
+use self::dips::Dips;
+use self::drive::Drive;
+use self::headroom::Headroom;
+use self::mode::{Mode, Phase};
+use self::scale::{FirstTimes, Scale};
+use self::silence::Silence;
+use self::window::{Reading, Window};
+use super::Throttle;
+use crate::control::{Attempt, Outcome};
+
+/// A start begins low: to grow from 4 to the knee takes a few process times, to empty a queue takes longer.
+const HIGHEST_START: usize = 4;
+
+/// Process times count as at least a nanosecond, the resolution of the clock: rates stay finite.
+const SHORTEST_TIME: f64 = 1e-9;
+
+/// Fewest successes to decide from.
+const SMALLEST_WINDOW: f64 = 8.0;
+/// Successes to decide from, in limits. Two let the queue that the limit made settle, and the noise fall.
+const WINDOW: f64 = 2.0;
+/// The same while growing fast or checking, where speed counts more.
+const QUICK_WINDOW: f64 = 1.0;
+
+/// The queue to hold, in √limit at [`GOAL_SLOTS`]: enough to keep all slots busy between a reply and the next call.
+const GOAL: f64 = 0.3;
+const GOAL_SLOTS: f64 = 20.0;
+/// Bounds of what the size of the limit does to the goal.
+const GOAL_FACTORS: (f64, f64) = (0.3, 3.0);
+
+/// Queue in √limit below which a window that does not fill the limit means a lack of demand.
+const STARVED_BELOW: f64 = 0.75;
+
+/// Queue in √limit that ends a window half-way, beyond what headroom lets in. Twice the alarm, as half a window has
+/// more noise.
+const EARLY_ALARM: f64 = 3.0;
+
+/// Finds the knee of a service that works off calls in slots, and sits just above it.
+///
+/// Start, minimum and maximum are concurrency limits. About one `exp` per success and no allocation.
+#[derive(Debug, Clone)]
+pub struct Plumb {
+    min: usize,
+    max: usize,
+    /// The limit to hold when nothing is measured: knee + goal. Within `min` and `max`.
+    target: f64,
+    limit: usize,
+    phase: Phase,
+    mode: Mode,
+    /// Successes to let pass: they started under another limit.
+    to_skip: usize,
+    window: Window,
+    silence: Silence,
+    scale: Scale,
+    base: Base,
+    drive: Drive,
+    headroom: Headroom,
+    dips: Dips,
+    /// The last target at which fast growth found no queue.
+    last_good: f64,
+    /// Average soft minimum in High windows, in seconds.
+    high_soft_minimum: Option<f64>,
+}
+
+impl Plumb {
+    /// Starts at `start`, but not above 4, and keeps the limit within `min..=max`. A `min` of 0 counts as 1, and a
+    /// `max` below `min` as `min`.
+    pub fn new(start: usize, min: usize, max: usize) -> Self {
+        let min = min.max(1);
+        let max = max.max(min);
+        let limit = start.min(HIGHEST_START).clamp(min, max);
+        Plumb {
+            min,
+            max,
+            target: limit as f64,
+            limit,
+            phase: Phase::Cold(FirstTimes::default()),
+            mode: Mode::High,
+            to_skip: limit,
+            window: Window::default(),
+            silence: Silence::default(),
+            scale: Scale::unknown(),
+            base: Base::unknown(None),
+            drive: Drive::full(),
+            headroom: Headroom::new(),
+            dips: Dips::new(),
+            last_good: limit as f64,
+            high_soft_minimum: None,
+        }
+    }
+
+    // ## Silent => Cold
+    // ## Cold => High
+    fn succeeded(&mut self, attempt: &Attempt) {
+        if self.phase == Phase::Silent {
+            self.start_cold();
+        }
+        self.silence.answered();
+        let process_time = attempt.process_time.as_secs_f64().max(SHORTEST_TIME);
+        if let Phase::Cold(first) = &mut self.phase {
+            first.add(process_time);
+        }
+        if self.to_skip > 0 {
+            self.to_skip -= 1;
+            if self.to_skip == 0 {
+                self.begin_to_measure();
+            }
+            return;
+        }
+        self.window.add(process_time, self.scale.tau(), attempt.in_flight.max(1), self.limit);
+        if self.window.count() >= self.window_length() {
+            self.decide(attempt.now);
+        } else if self.dip_is_due(attempt.now) {
+            self.enter_low();
+        } else if self.early_alarm() {
+            self.decide(attempt.now);
+        }
+    }
+
+    fn start_cold(&mut self) {
+        self.phase = Phase::Cold(FirstTimes::default());
+        self.drive = Drive::full();
+        self.high_soft_minimum = None;
+        self.to_skip = self.limit;
+        self.clear();
+    }
+
+    fn begin_to_measure(&mut self) {
+        if let Phase::Cold(first) = &self.phase {
+            let (scale, soft_minimum) = first.scale();
+            self.scale = scale;
+            self.base = Base::unknown(Some(soft_minimum));
+            self.phase = Phase::Measuring;
+        }
+        self.clear();
+    }
+
+    // ## any => Cold, because process times have left the range of the scale
+    fn start_over(&mut self) {
+        self.set_target(self.target.min(HIGHEST_START as f64));
+        self.limit = self.target as usize;
+        self.mode = Mode::High;
+        self.base = Base::unknown(None);
+        self.last_good = self.target;
+        self.start_cold();
+    }
+
+    // ## any => Silent
+    fn timed_out(&mut self) {
+        if !self.silence.timed_out(self.limit) {
+            return;
+        }
+        self.set_target(self.target / 2.0);
+        self.limit = (self.target as usize).clamp(self.min, self.max);
+        self.phase = Phase::Silent;
+        self.mode = Mode::High;
+        self.to_skip = 0;
+        self.base = Base::unknown(None);
+        self.clear();
+    }
+
+    fn clear(&mut self) {
+        self.window = Window::default();
+        self.silence = Silence::default();
+    }
+
+    fn window_length(&self) -> f64 {
+        let limits = if self.drive.hurries() || self.mode.is_check() { QUICK_WINDOW } else { WINDOW };
+        (limits * self.limit as f64).max(SMALLEST_WINDOW)
+    }
+
+    fn dip_is_due(&mut self, now: Duration) -> bool {
+        self.mode == Mode::High
+            && !self.headroom.is_loose()
+            && self.drive.allows_dips()
+            && self.dips.is_due(now)
+            && self.target.round() > self.min as f64
+    }
+
+    /// Whether half a window already shows far too large a queue.
+    fn early_alarm(&self) -> bool {
+        let half = (self.limit as f64 / 2.0).ceil();
+        if self.window.count() != half || half < SMALLEST_WINDOW || self.mode.is_check() || self.drive.hurries() {
+            return false;
+        }
+        let reading = self.window.read(self.scale.tau());
+        let headroom = (self.limit as f64 - self.target).max(0.0);
+        self.queue(&reading) > EARLY_ALARM * self.noise() + headroom
+    }
+
+    /// Calls waiting inside the service; 0 as long as the base is unknown.
+    fn queue(&self, reading: &Reading) -> f64 {
+        self.base.get().map_or(0.0, |base| reading.throughput * (reading.soft_minimum - base))
+    }
+
+    /// √target: what the noise of a queue estimate is proportional to.
+    fn noise(&self) -> f64 {
+        self.target.sqrt()
+    }
+
+    /// The queue to hold.
+    fn goal(&self) -> f64 {
+        let (least, most) = GOAL_FACTORS;
+        GOAL * self.noise() * (GOAL_SLOTS / self.target).powf(0.25).clamp(least, most)
+    }
+
+    fn set_target(&mut self, target: f64) {
+        self.target = target.clamp(self.min as f64, self.max as f64);
+    }
+}
+
+impl Throttle for Plumb {
+    fn record(&mut self, attempt: &Attempt) -> Option<usize> {
+        let before = self.limit;
+        match attempt.outcome {
+            Outcome::Success => self.succeeded(attempt),
+            Outcome::Timeout => self.timed_out(),
+            Outcome::Failure | Outcome::Cancelled => {}
+        }
+        (self.limit != before).then_some(self.limit)
+    }
+
+    fn limit(&self) -> usize {
+        self.limit
+    }
+}

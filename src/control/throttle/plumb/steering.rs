@@ -1,0 +1,222 @@
+//! What is decided at the end of a window.
+
+use std::time::Duration;
+
+use super::mode::{Check, Mode};
+use super::window::Reading;
+use super::{Plumb, STARVED_BELOW};
+
+/// Queue beyond the goal, in √limit, that is no longer noise or drift.
+const ALARM: f64 = 1.5;
+/// The same in dips and checks, where hardly any queue is expected.
+const LOW_ALARM: f64 = 0.75;
+
+/// Growth is fast when it would add more than this share of the target in a window. Then all that matters is to notice
+/// when a queue appears.
+const FAST_SHARE: f64 = 0.25;
+/// Share of those in flight that must be queue to end fast growth: plain to see even in a short window.
+const FAST_QUEUE_SHARE: f64 = 0.25;
+/// How far beyond what was in flight a target that growth left behind may stay.
+const UNFILLED_MARGIN: f64 = 1.25;
+
+/// Share of the error that is corrected at once: it grows with the error, since small ones are mostly noise.
+const NOISE_OF_ERROR: f64 = 2.0;
+const LEAST_CORRECTION: f64 = 0.15;
+/// Down it is larger: a queue harms, a little less of a limit hardly does.
+const LEAST_CORRECTION_DOWN: f64 = 0.25;
+
+/// A soft minimum this much below the base (in √limit of queue) refutes it.
+const BASE_TOLERANCE: f64 = 0.5;
+/// Weight of the newest High window in their average soft minimum.
+const HIGH_WEIGHT: f64 = 0.3;
+
+/// Dips and cuts halve the limit at most, for they cost throughput.
+const DEEPEST: f64 = 0.5;
+
+/// Share of the cut by which the queue must have fallen for it to have been one. In a slower service none of it falls.
+const FELL: f64 = 0.3;
+
+/// How much longer the time between dips is while the largest limit holds the target below the knee: there they only
+/// guard against a base that was learnt inside a queue.
+const DIP_RARELY: f64 = 8.0;
+
+/// Changes of the limit within this (in √limit, plus one slot) leave what is measured valid.
+const SMALL_CHANGE: f64 = 0.25;
+
+impl Plumb {
+    pub(super) fn decide(&mut self, now: Duration) {
+        let reading = self.window.read(self.scale.tau());
+        if !reading.scale_fits {
+            return self.start_over();
+        }
+        if self.limit == self.min && reading.full {
+            self.base.follow(reading.soft_minimum);
+        }
+        if self.mode == Mode::High && !self.drive.hurries() {
+            self.base.lower_to(reading.soft_minimum + BASE_TOLERANCE * self.noise() / reading.throughput);
+        }
+        let queue = self.queue(&reading);
+        if !reading.full && queue < STARVED_BELOW * self.noise() {
+            return self.starved(&reading);
+        }
+        match self.mode {
+            Mode::High => self.end_high(&reading, queue, now),
+            Mode::Low { rescaled } => self.end_low(&reading, queue, rescaled),
+            Mode::Check(check) => self.end_check(&reading, queue, check),
+        }
+    }
+
+    // ## any => High, because demand is lacking
+    fn starved(&mut self, reading: &Reading) {
+        if self.drive.hurries() {
+            // growth that was never filled is taken back
+            let filled = self.last_good.max(UNFILLED_MARGIN * reading.in_flight);
+            self.set_target(self.target.min(filled));
+        }
+        self.headroom.starved(reading.throughput);
+        self.drive.stop();
+        self.enter_high();
+    }
+
+    // ## High => High | Check
+    fn end_high(&mut self, reading: &Reading, queue: f64, now: Duration) {
+        self.base.begin(reading.soft_minimum);
+        self.headroom.filled(reading.throughput);
+        let goal = self.goal();
+        let wanted = reading.in_flight - queue + goal;
+        let fast = self.drive.ramp(goal) > FAST_SHARE * self.target;
+        if !fast && wanted - self.target < -ALARM * self.noise() {
+            return self.enter_check(reading, queue, self.target);
+        }
+        let average = self.high_soft_minimum.unwrap_or(reading.soft_minimum);
+        self.high_soft_minimum = Some(average + HIGH_WEIGHT * (reading.soft_minimum - average));
+        if fast {
+            self.grow_fast(reading, queue, wanted);
+        } else {
+            self.steer(queue, wanted);
+        }
+        let rarely = if self.target >= self.max as f64 { DIP_RARELY } else { 1.0 };
+        self.dips.arm(now, rarely * reading.mean_time);
+        self.enter_high();
+    }
+
+    fn grow_fast(&mut self, reading: &Reading, queue: f64, wanted: f64) {
+        if queue < FAST_QUEUE_SHARE * reading.in_flight {
+            self.base.learn_from_growth(reading.soft_minimum);
+            self.last_good = self.target;
+            self.grow(self.drive.ramp(self.goal()));
+        } else {
+            self.drive.end_fast_growth();
+            self.set_target(wanted.max(self.last_good.min(self.target)));
+        }
+    }
+
+    pub(super) fn steer(&mut self, queue: f64, wanted: f64) {
+        let (noise, goal, error) = (self.noise(), self.goal(), wanted - self.target);
+        self.drive.learn(queue / noise, goal / noise);
+        let correction = (error.abs() / noise / NOISE_OF_ERROR).clamp(LEAST_CORRECTION, 1.0);
+        if error <= 0.0 {
+            self.set_target(self.target + correction.max(LEAST_CORRECTION_DOWN) * error);
+        } else if !(self.headroom.is_loose() && queue > goal) {
+            // with headroom the knee looks larger than it is, unless there is no queue at all
+            self.grow(correction * error.min(noise) * self.drive.factor());
+        }
+    }
+
+    /// At most doubles the target. Growth that the largest limit stops needs no drive, and must not keep dips away.
+    fn grow(&mut self, step: f64) {
+        let wanted = self.target + step.min(self.target);
+        self.set_target(wanted);
+        if wanted > self.target {
+            self.drive.stop();
+        }
+    }
+
+    // ## Low => High | Low (scale replaced) | Check
+    pub(super) fn end_low(&mut self, reading: &Reading, queue: f64, rescaled: Option<f64>) {
+        if rescaled.is_none() && queue > LOW_ALARM * self.noise() {
+            return self.enter_check(reading, queue, self.target);
+        }
+        let cut = (self.target - reading.in_flight).max(1.0);
+        let fall = self.high_soft_minimum.map_or(0.0, |high| high - reading.soft_minimum);
+        self.dips.learn(reading.throughput * fall / cut, self.target);
+        self.scale.learn(reading);
+        if let Some(queue_time) = rescaled {
+            self.base.rescale(reading.soft_minimum - queue_time);
+        } else if self.scale.is_off() {
+            // soft minima on two scales cannot be compared: measure again on the new one before the dip ends
+            let queue_time = super::Base::left_after_dip(queue / reading.throughput);
+            self.scale.retune();
+            self.mode = Mode::Low { rescaled: Some(queue_time) };
+            return self.clear();
+        } else if queue < -ALARM * self.noise() {
+            self.base.drop_to_dip(reading.soft_minimum);
+        } else {
+            self.base.learn_from_dip(reading.soft_minimum);
+        }
+        self.enter_high();
+    }
+
+    // ## Check => High | Check
+    pub(super) fn end_check(&mut self, reading: &Reading, queue: f64, check: Check) {
+        let fell = check.throughput * (check.soft_minimum - reading.soft_minimum);
+        // one alone does not wait, and lower than the minimum there is nothing to compare with
+        let alone = reading.in_flight <= 1.0;
+        let at_minimum = reading.in_flight <= self.min as f64;
+        let too_early = !check.settled && !at_minimum;
+        if alone || too_early || fell >= FELL * (check.limit - reading.in_flight) {
+            // it was a queue: there are fewer slots
+            self.set_target(reading.in_flight);
+            let target = if check.settled { self.target } else { check.target };
+            if queue > LOW_ALARM * reading.in_flight.sqrt() && !at_minimum {
+                return self.enter_check(reading, queue, target);
+            }
+        } else {
+            // the service is slower
+            self.base.reset(reading.soft_minimum);
+            self.set_target(check.target);
+        }
+        self.enter_high();
+    }
+
+    pub(super) fn enter_high(&mut self) {
+        self.enter(Mode::High, self.headroom.widen(self.target));
+    }
+
+    pub(super) fn enter_low(&mut self) {
+        self.dips.begin();
+        let below_knee = self.target - self.goal() - self.dips.depth() * self.noise();
+        let limit = below_knee.max(DEEPEST * self.target).min(self.target.round() - 1.0);
+        self.enter(Mode::Low { rescaled: None }, limit);
+    }
+
+    fn enter_check(&mut self, reading: &Reading, queue: f64, target: f64) {
+        self.drive.stop();
+        if self.limit <= self.min {
+            // nothing can be cut: what waits there is part of the service for us
+            self.base.reset(reading.soft_minimum);
+            return self.enter_high();
+        }
+        let limit = self.limit as f64;
+        let check = Check {
+            throughput: reading.throughput,
+            soft_minimum: reading.soft_minimum,
+            limit,
+            target,
+            settled: self.mode.is_check(),
+        };
+        self.enter(Mode::Check(check), (limit - queue).max(DEEPEST * limit));
+    }
+
+    fn enter(&mut self, mode: Mode, limit: f64) {
+        let limit = (limit.round() as usize).clamp(self.min, self.max);
+        if limit != self.limit {
+            let small = limit.abs_diff(self.limit) as f64 <= SMALL_CHANGE * self.noise() + 1.0;
+            let both_high = mode == Mode::High && self.mode == Mode::High;
+            self.to_skip = if both_high && small { 0 } else { self.limit };
+        }
+        self.limit = limit;
+        self.mode = mode;
+        self.clear();
+    }
+}

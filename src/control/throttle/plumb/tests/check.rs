@@ -1,0 +1,100 @@
+use super::*;
+
+/// In a check that cut 20 to 15, with 100/s served in 0.2 s before and a base of 0.1 s.
+fn checking(settled: bool) -> (Plumb, Check) {
+    let mut plumb = unbounded();
+    plumb.target = 20.0;
+    plumb.limit = 15;
+    plumb.base.reset(0.1);
+    plumb.drive.stop();
+    let check = Check { throughput: 100.0, soft_minimum: 0.2, limit: 20.0, target: 20.0, settled };
+    plumb.mode = Mode::Check(check);
+    (plumb, check)
+}
+
+/// Ends the check with 15 in flight and this soft minimum, at 100/s.
+fn ended(settled: bool, soft_minimum: f64) -> Plumb {
+    let (mut plumb, check) = checking(settled);
+    let (throughput, in_flight, mean_time) = (100.0, 15.0, 0.15);
+    let reading =
+        Reading { throughput, in_flight, mean_time, variation: 0.0, soft_minimum, scale_fits: true, full: true };
+    plumb.end_check(&reading, plumb.queue(&reading), check);
+    plumb
+}
+
+#[test]
+fn time_that_falls_by_a_third_of_the_cut_was_a_queue() {
+    // 100/s · 0.09 s = 9 ≥ 0.3 · 5, and 1 still waits, which is nothing
+    let plumb = ended(true, 0.11);
+    assert_eq!((plumb.mode, plumb.target), (Mode::High, 15.0));
+    assert_eq!(plumb.base.get(), Some(0.1));
+}
+
+#[test]
+fn time_that_stays_is_the_service_s_own() {
+    // 100/s · 0.014 s = 1.4 < 1.5
+    let plumb = ended(true, 0.186);
+    assert_eq!((plumb.mode, plumb.target), (Mode::High, 20.0));
+    assert_eq!(plumb.base.get(), Some(0.186));
+}
+
+#[test]
+fn a_queue_that_is_left_is_checked_again() {
+    // 100/s · 0.016 s = 1.6 ≥ 1.5, and 8.4 still wait: 15 − 8.4, but at most half
+    let plumb = ended(true, 0.184);
+    assert_eq!(plumb.limit, 8);
+    let Mode::Check(check) = plumb.mode else { panic!("{:?}", plumb.mode) };
+    assert_eq!((check.limit, check.target, check.settled), (15.0, 15.0, true));
+}
+
+#[test]
+fn the_first_check_after_an_alarm_is_not_trusted() {
+    let plumb = ended(false, 0.2);
+    let Mode::Check(check) = plumb.mode else { panic!("{:?}", plumb.mode) };
+    assert_eq!((check.target, check.settled), (20.0, true), "if it was the service, 20 is what to return to");
+    assert_eq!(plumb.base.get(), Some(0.1));
+}
+
+#[test]
+fn slots_that_fall_away_are_followed() {
+    for left in [15, 10, 3] {
+        let (mut plumb, mut service) = settled(20, 0.1);
+        service.slots = left as f64;
+        service.run(&mut plumb, 600);
+        assert!((plumb.target - left as f64).abs() < 2.0, "{left} left, {}", plumb.target);
+        assert!((plumb.base.get().unwrap() - 0.1).abs() < 0.02, "{left} left, {:?}", plumb.base);
+    }
+}
+
+#[test]
+fn a_slower_service_keeps_its_limit() {
+    for slower in [2.0, 3.0, 10.0] {
+        let (mut plumb, mut service) = settled(20, 0.1);
+        service.time *= slower;
+        service.run(&mut plumb, 1000);
+        assert!((19.0..24.0).contains(&plumb.target), "× {slower}: {}", plumb.target);
+        assert!((plumb.base.get().unwrap() / service.time - 1.0).abs() < 0.1, "× {slower}: {:?}", plumb.base);
+    }
+}
+
+#[test]
+fn a_faster_service_keeps_its_limit() {
+    let (mut plumb, mut service) = settled(20, 0.1);
+    service.time = 0.02;
+    let limit = plumb.limit();
+    service.run(&mut plumb, 2 * limit);
+    // nothing can be faster than without a queue: 21 ms and ½·√21 calls at 1000/s
+    assert!((0.0232..0.0235).contains(&plumb.base.get().unwrap()), "{:?}", plumb.base);
+    service.run(&mut plumb, 2000);
+    assert!((19.0..24.0).contains(&plumb.target), "{}", plumb.target);
+}
+
+#[test]
+fn half_a_window_is_enough_for_an_alarm() {
+    let (mut plumb, mut service) = settled(40, 0.1);
+    service.slots = 10.0;
+    let limit = plumb.limit();
+    let (answers, cut) = service.answers_to_change(&mut plumb);
+    assert_eq!(answers, limit.div_ceil(2), "of {}", 2 * limit);
+    assert!(plumb.mode.is_check() && cut < limit);
+}

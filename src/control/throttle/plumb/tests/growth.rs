@@ -1,0 +1,68 @@
+use super::*;
+
+#[test]
+fn doubles_each_window_until_a_quarter_is_queue_and_then_takes_the_knee() {
+    let (mut plumb, mut service) = (unbounded(), Service::new(20, 0.1));
+    // 4 set the scale, a window of 8
+    assert_eq!(service.answers_to_change(&mut plumb), (12, 8));
+    // those of the old limit pass, a window of the limit
+    assert_eq!(service.answers_to_change(&mut plumb), (4 + 8, 16));
+    assert_eq!(service.answers_to_change(&mut plumb), (8 + 16, 32));
+    // 32 in flight take 0.16 s: 200/s · 0.06 s = 12 wait, the knee is at 20, the goal 0.3·√32·(20/32)^¼ = 1.51
+    assert_eq!(service.answers_to_change(&mut plumb), (16 + 32, 22));
+    assert_close(plumb.target, 20.0 + 0.3 * 32f64.sqrt() * (20.0_f64 / 32.0).powf(0.25));
+}
+
+#[test]
+fn keeps_the_last_good_target_when_growth_meets_a_queue() {
+    let (mut plumb, mut service) = (unbounded(), Service::new(20, 0.1));
+    service.until(&mut plumb, |plumb| plumb.limit() == 32);
+    // slots lost meanwhile: a queue of 32 − 6 shows a knee of 6, but 16 was good a moment ago
+    service.slots = 6.0;
+    assert_eq!(service.answers_to_change(&mut plumb).1, 16);
+}
+
+#[test]
+fn growth_speeds_up_while_it_finds_no_queue() {
+    let (mut plumb, mut service) = settled(20, 0.1);
+    service.slots = 200.0;
+    // windows of 2·20 to 2·40 answers: more than 9; of 80 to 400: fewer than 9
+    assert!(service.until(&mut plumb, |plumb| plumb.target > 40.0) > 9 * 60);
+    assert!(service.until(&mut plumb, |plumb| plumb.target > 195.0) < 9 * 240);
+    service.run(&mut plumb, 5000);
+    assert!((200.0..210.0).contains(&plumb.target), "{}", plumb.target);
+}
+
+#[test]
+fn small_errors_are_corrected_by_little_and_large_ones_at_once() {
+    let plumb = |queue: f64, wanted: f64| {
+        let mut plumb = unbounded();
+        plumb.target = 16.0;
+        plumb.drive.stop();
+        plumb.steer(queue, wanted);
+        plumb.target
+    };
+    // up: 0.15 of 0.8, doubled by each 0.35 of drive; the queue is at half the goal, where the drive rests
+    let goal = 0.3 * 4.0 * 1.25f64.powf(0.25);
+    assert_close(plumb(0.5 * goal, 16.8), 16.12);
+    // at most √target at a time: 8 is one noise too much, and the correction of 16/(2·4) is 1
+    assert_close(plumb(0.5 * goal, 32.0), 20.0);
+    // down: a quarter at least
+    assert_close(plumb(goal, 15.6), 15.9);
+    // −4 is corrected by 4/(2·4)
+    assert_close(plumb(goal, 12.0), 14.0);
+}
+
+#[test]
+fn headroom_stops_growth_unless_the_queue_is_below_its_goal() {
+    let grown = |queue: f64| {
+        let mut plumb = unbounded();
+        plumb.target = 16.0;
+        plumb.drive.stop();
+        plumb.headroom.starved(100.0);
+        plumb.steer(queue, 18.0);
+        plumb.target > 16.0
+    };
+    assert!(grown(0.5));
+    assert!(!grown(1.5));
+}

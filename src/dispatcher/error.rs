@@ -1,0 +1,85 @@
+//! What a caller is told when there is no response.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Why a work has no response. Every work that is not answered ends in exactly one of these.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum CallError<E> {
+    /// It was not handed to the service.
+    #[error("rejected: {0}")]
+    Rejected(Rejection),
+    /// It was handed to the service and failed there.
+    #[error("failed: {0}")]
+    Failed(Failure<E>),
+    /// Nobody answered in time.
+    #[error("timed out: {0}")]
+    TimedOut(Timeout),
+}
+
+/// Why a work was not handed to the service. Nothing has happened to it: it may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// More arrives than the service can handle.
+    #[error("over capacity, expected wait {expected_wait:?}, drop rate {drop_rate:.2}")]
+    OverCapacity {
+        /// How long it would have waited for the service.
+        expected_wait: Duration,
+        /// The share of works refused lately: 0 to 1.
+        drop_rate: f64,
+    },
+    /// The queue holds as many works as it may.
+    #[error("queue full, {capacity} works waiting")]
+    QueueFull {
+        /// How many it may hold.
+        capacity: usize,
+    },
+    /// The answer would come after the work's deadline.
+    #[error("deadline cannot be met, {left:?} left and {expected:?} needed")]
+    DeadlineCannotBeMet {
+        /// How long until the deadline.
+        left: Duration,
+        /// How long the answer would have taken.
+        expected: Duration,
+    },
+    /// There is no handler that could take it.
+    #[error("no handlers")]
+    NoHandlers,
+    /// The dispatcher takes no more work, or it ended before the work was handed to the service.
+    #[error("shutting down")]
+    ShuttingDown,
+}
+
+/// How a work failed at the service.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Failure<E> {
+    /// The service's own error.
+    #[error("{0}")]
+    Service(E),
+    /// The handler panicked with this message.
+    #[error("handler panicked: {0}")]
+    Panicked(String),
+    /// The handler took the request and dropped it without an answer.
+    #[error("the handler did not answer")]
+    Unanswered,
+    /// The handler ended and did not answer.
+    #[error("handler gone")]
+    HandlerGone,
+}
+
+/// Which time ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Timeout {
+    /// `service-timeout`: the handler did not answer in time.
+    #[error("no answer from the handler within the service-timeout of {0:?}")]
+    Service(Duration),
+    /// `request-timeout`: too long since the work was received.
+    #[error("no answer within the request-timeout of {0:?}")]
+    Request(Duration),
+    /// The work's own deadline.
+    #[error("no answer before its deadline")]
+    Deadline,
+}

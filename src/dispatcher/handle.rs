@@ -1,0 +1,266 @@
+//! What callers hold.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use actix::Addr;
+use thiserror::Error;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::error::{CallError, Rejection};
+use super::pushing::{GetStatus, PushingDispatcher};
+use super::queued::Queued;
+use super::shared::{Gate, Shared, Totals};
+use super::status::DispatcherStatus;
+use super::ticket::{ReplyTo, Ticket};
+use super::work::Work;
+use crate::control::regulator::{Admission, Applicant, Refusal};
+use crate::queue::Intake;
+
+/// The way to a dispatcher, from any thread and any executor. Clones are cheap and lead to the same dispatcher.
+///
+/// When the last handle and the last address of a dispatcher are dropped, it finishes the work it has and stops.
+pub struct DispatcherHandle<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    inner: Arc<Inner<Req, Res, Err>>,
+}
+
+struct Inner<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    door: Door<Req, Res, Err>,
+    dispatcher: Addr<PushingDispatcher<Req, Res, Err>>,
+}
+
+impl<Req, Res, Err> DispatcherHandle<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    pub(crate) fn new(door: Door<Req, Res, Err>, dispatcher: Addr<PushingDispatcher<Req, Res, Err>>) -> Self {
+        DispatcherHandle { inner: Arc::new(Inner { door, dispatcher }) }
+    }
+
+    /// Submits a request, or a [`Work`] that says more about it, and returns the future of its answer.
+    ///
+    /// Whether it is let in is decided here and now, in the calling thread; a refused work's future is ready at once.
+    /// A work that is let in is on its way even before the future is polled.
+    ///
+    /// # Errors
+    ///
+    /// The future's result is an error when the work was refused, failed at the service, or was not answered in time:
+    /// see [`CallError`]. There is always a result, whatever becomes of the dispatcher.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the work up: it is not handed to the service if it still waits, and if it is being
+    /// served it is cancelled as the handler's [`on_cancel`](crate::Handler::on_cancel) says.
+    pub fn call(&self, work: impl Into<Work<Req, Res, Err>>) -> Call<Res, Err> {
+        let (door, work) = (&self.inner.door, work.into());
+        match door.admit(&work) {
+            Ok(admitted) => {
+                let (reply_to, reply) = oneshot::channel();
+                door.enqueue(work, admitted, Some(reply_to));
+                Call(State::Waiting(reply))
+            }
+            Err(reason) => Call(State::Refused(reason)),
+        }
+    }
+
+    /// Submits a request whose answer nobody waits for. It is served, or times out, like any other.
+    ///
+    /// # Errors
+    ///
+    /// The reason, if it is refused. It may still be shed later, or fail; the totals tell.
+    pub fn tell(&self, work: impl Into<Work<Req, Res, Err>>) -> Result<(), Rejection> {
+        let (door, work) = (&self.inner.door, work.into());
+        let admitted = door.admit(&work)?;
+        door.enqueue(work, admitted, None);
+        Ok(())
+    }
+
+    /// How many works there were of each kind since the start; also after the end.
+    pub fn totals(&self) -> Totals {
+        self.inner.door.shared.totals()
+    }
+
+    /// Asks the dispatcher what it is doing.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] if it has ended.
+    pub async fn status(&self) -> Result<DispatcherStatus, Stopped> {
+        self.inner.dispatcher.send(GetStatus).await.map_err(|_| Stopped)
+    }
+
+    /// The dispatcher's address, to which actors send [`Work`].
+    pub fn addr(&self) -> Addr<PushingDispatcher<Req, Res, Err>> {
+        self.inner.dispatcher.clone()
+    }
+}
+
+impl<Req, Res, Err> Clone for DispatcherHandle<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    fn clone(&self) -> Self {
+        DispatcherHandle { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<Req, Res, Err> std::fmt::Debug for DispatcherHandle<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DispatcherHandle").field("totals", &self.totals()).finish_non_exhaustive()
+    }
+}
+
+/// The dispatcher has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the dispatcher has stopped")]
+pub struct Stopped;
+
+/// The future of an answer; made by [`DispatcherHandle::call`].
+#[derive(Debug)]
+#[must_use = "dropping the future gives the work up; use `tell` for work whose answer nobody waits for"]
+pub struct Call<Res, Err>(State<Res, Err>);
+
+#[derive(Debug)]
+enum State<Res, Err> {
+    Refused(Rejection),
+    Waiting(oneshot::Receiver<Result<Res, CallError<Err>>>),
+}
+
+impl<Res, Err> Future for Call<Res, Err> {
+    type Output = Result<Res, CallError<Err>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(match &mut self.0 {
+            State::Refused(reason) => Err(CallError::Rejected(*reason)),
+            // Every ticket answers when it is dropped, so the channel does not close unanswered.
+            State::Waiting(reply) => {
+                ready!(Pin::new(reply).poll(cx)).unwrap_or(Err(CallError::Rejected(Rejection::ShuttingDown)))
+            }
+        })
+    }
+}
+
+/// Where work comes in: it decides in the caller's thread what is let in.
+pub(crate) struct Door<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    shared: Arc<Shared>,
+    intake: Arc<Intake<Queued<Req, Res, Err>>>,
+}
+
+impl<Req, Res, Err> Clone for Door<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    fn clone(&self) -> Self {
+        Door { shared: Arc::clone(&self.shared), intake: Arc::clone(&self.intake) }
+    }
+}
+
+/// The times of a work that has been let in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Admitted {
+    /// Known where it matters to the decision.
+    since: Option<Instant>,
+    sheds_at: Option<Instant>,
+}
+
+impl<Req, Res, Err> Door<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    pub(crate) fn new(shared: Arc<Shared>, intake: Arc<Intake<Queued<Req, Res, Err>>>) -> Self {
+        Door { shared, intake }
+    }
+
+    /// Decides whether a work is let in. If it is, it has taken its place and must be enqueued.
+    pub(crate) fn admit(&self, work: &Work<Req, Res, Err>) -> Result<Admitted, Rejection> {
+        let admitted = self.decide(work);
+        if admitted.is_err() {
+            self.shared.count_refused();
+        }
+        admitted
+    }
+
+    fn decide(&self, work: &Work<Req, Res, Err>) -> Result<Admitted, Rejection> {
+        let shared = &*self.shared;
+        match shared.gate() {
+            Gate::Open => {}
+            Gate::NoHandlers => return Err(Rejection::NoHandlers),
+            Gate::ShuttingDown => return Err(Rejection::ShuttingDown),
+        }
+        let (class, request_timeout) = (work.priority.class(), shared.request_timeout());
+        // Most works bring no time limit. One number decides on them, and the clock is not read.
+        if work.deadline.is_none() && request_timeout.is_none() {
+            if !shared.has_room(class) {
+                let applicant = Applicant { queued: shared.queued(), class, left: None };
+                shared.admission().decide(applicant).map_err(rejection)?;
+            }
+            shared.take_place()?;
+            return Ok(Admitted { since: None, sheds_at: None });
+        }
+        let (admission, queued) = (shared.admission(), shared.queued());
+        let since = Instant::now();
+        let left = work.deadline.map(|deadline| deadline.saturating_duration_since(since));
+        let left = [left, request_timeout].into_iter().flatten().min();
+        if let Some(left) = left {
+            shared.count_deadline(admission.standing_delay(left));
+        }
+        admission.decide(Applicant { queued, class, left }).map_err(rejection)?;
+        shared.take_place()?;
+        let sheds_at = work.deadline.map(|deadline| latest_start(&admission, since, left, deadline));
+        Ok(Admitted { since: Some(since), sheds_at })
+    }
+
+    /// Puts a work that has been let in where it is fetched from.
+    pub(crate) fn enqueue(&self, work: Work<Req, Res, Err>, admitted: Admitted, reply_to: Option<ReplyTo<Res, Err>>) {
+        let ticket = Ticket::queued(Arc::clone(&self.shared), reply_to);
+        let Admitted { since, sheds_at } = admitted;
+        let (class, deadline) = (work.priority.class(), work.deadline);
+        self.intake.push(Queued { request: work.request, ticket, class, since, deadline, sheds_at });
+    }
+}
+
+/// Until when a work with a deadline of its own is worth keeping in the queue.
+fn latest_start(admission: &Admission, since: Instant, left: Option<Duration>, deadline: Instant) -> Instant {
+    let by_wait = admission.longest_wait(left).and_then(|wait| since.checked_add(wait));
+    let by_left = left.and_then(|left| since.checked_add(left));
+    [by_wait, by_left].into_iter().flatten().fold(deadline, Instant::min)
+}
+
+fn rejection(refusal: Refusal) -> Rejection {
+    match refusal {
+        Refusal::OverCapacity { expected_wait, drop_rate } => Rejection::OverCapacity { expected_wait, drop_rate },
+        Refusal::DeadlineCannotBeMet { left, expected } => Rejection::DeadlineCannotBeMet { left, expected },
+    }
+}

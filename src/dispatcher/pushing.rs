@@ -1,0 +1,423 @@
+//! The actor at the top: it starts the others, follows its pools, and ends in order.
+
+use std::sync::Arc;
+
+use actix::dev::{MessageResponse, OneshotSender};
+use actix::fut::wrap_future;
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, MessageResult,
+    Recipient, Running, SpawnHandle, WeakRecipient,
+};
+use log::{debug, info};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::builder::DispatcherBuilder;
+use super::error::CallError;
+use super::handle::Door;
+use super::queued::Queued;
+use super::regulator::{Begin, RegulatorActor};
+use super::shared::{Gate, Shared};
+use super::status::{DispatcherState, DispatcherStatus};
+use super::work::Work;
+use super::{Rejection, Stop};
+use crate::config::DispatcherSettings;
+use crate::handler::{self, Source};
+use crate::pool::{Check, Clock, PoolChange, PoolEnvironment, PoolEvent, PoolState, PoolStats, PoolStatus, WorkerPool};
+use crate::queue::{Backlog, Expirer, Intake, PoolKey, QueueActor, QueueSampler, Resume, Waiting};
+
+/// A dispatcher to which work is pushed: callers submit it through a [`DispatcherHandle`](crate::DispatcherHandle), or
+/// as [`Work`] messages to the address.
+pub struct PushingDispatcher<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    plan: Plan<Req, Res, Err>,
+    pools: Vec<Pool>,
+    queue: Option<QueueSide<Req, Res, Err>>,
+    life: Life,
+    grace: Option<SpawnHandle>,
+    is_grace_over: bool,
+}
+
+/// What a dispatcher is made of.
+pub(crate) struct Plan<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    pub(crate) name: String,
+    pub(crate) settings: Arc<DispatcherSettings>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) door: Door<Req, Res, Err>,
+    pub(crate) intake: Arc<Intake<Queued<Req, Res, Err>>>,
+    pub(crate) backlog: Arc<Backlog<Queued<Req, Res, Err>>>,
+    pub(crate) check: Option<Check<Res, Err>>,
+    pub(crate) clock: Clock,
+    pub(crate) pools: Vec<PoolSpawner<Req, Res, Err>>,
+    /// Closed by being dropped with the dispatcher.
+    pub(crate) _ended: oneshot::Sender<()>,
+}
+
+/// Starts a pool; the type of its handler is known in here only.
+pub(crate) struct PoolSpawner<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    name: String,
+    spawn: Spawn<Req, Res, Err>,
+}
+
+type Spawn<Req, Res, Err> = Box<dyn FnOnce(&ArbiterHandle, PoolEnvironment<Req, Res, Err>) -> Recipient<Stop> + Send>;
+
+impl<Req, Res, Err> PoolSpawner<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    /// `arbiter`: where the pool is to live, or else where the dispatcher does.
+    pub(crate) fn new<H>(arbiter: Option<ArbiterHandle>, source: Source<H>) -> Self
+    where
+        H: handler::Handler<Request = Req, Response = Res, Error = Err>,
+    {
+        let name = source.name().to_string();
+        let spawn: Spawn<Req, Res, Err> = Box::new(move |own, environment| {
+            let arbiter = arbiter.as_ref().unwrap_or(own);
+            WorkerPool::start_in_arbiter(arbiter, move |_| WorkerPool::new(environment, source)).recipient()
+        });
+        PoolSpawner { name, spawn }
+    }
+}
+
+/// A pool as its dispatcher sees it.
+struct Pool {
+    handler: String,
+    state: PoolState,
+    /// Until it has ended.
+    gate: Option<PoolKey>,
+    stats: Option<Arc<PoolStats>>,
+    stop: Recipient<Stop>,
+}
+
+/// The actors between the door and the pools.
+struct QueueSide<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    queue: Addr<QueueActor<Queued<Req, Res, Err>>>,
+    expirer: Addr<Expirer<Queued<Req, Res, Err>>>,
+    regulation: Option<(Addr<RegulatorActor>, Addr<QueueSampler<Queued<Req, Res, Err>>>)>,
+}
+
+/// Samples of the queue are taken this many times in the time at which refusing begins, so that the control acts well
+/// within the delay that it holds.
+const SAMPLES_PER_REFERENCE_DELAY: u32 = 10;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Serving,
+    /// Nobody can submit work any more; what there is gets done.
+    Draining,
+    Drained,
+}
+
+/// What is the dispatcher doing?
+#[derive(Debug, Message)]
+#[rtype(result = "DispatcherStatus")]
+pub(crate) struct GetStatus;
+
+/// Nobody can submit work any more.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct Drain;
+
+impl<Req, Res, Err> PushingDispatcher<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    /// Describes a dispatcher of this name, under which its settings are found and it is reported.
+    pub fn builder(name: impl Into<String>) -> DispatcherBuilder<Req, Res, Err> {
+        DispatcherBuilder::new(name.into())
+    }
+
+    pub(crate) fn new(plan: Plan<Req, Res, Err>) -> Self {
+        let life = Life::Serving;
+        PushingDispatcher { plan, pools: Vec::new(), queue: None, life, grace: None, is_grace_over: false }
+    }
+
+    fn start_queue(&self) -> QueueSide<Req, Res, Err> {
+        let Plan { settings, shared, intake, backlog, .. } = &self.plan;
+        let expirer = Expirer::new(Arc::clone(shared), Arc::clone(backlog)).start();
+        let regulation = settings.back_pressure.as_ref().map(|back_pressure| {
+            let regulator = RegulatorActor::new(Arc::clone(shared), back_pressure).start();
+            let period = settings.update_interval.min(back_pressure.reference_delay / SAMPLES_PER_REFERENCE_DELAY);
+            let sampler = QueueSampler::new(Arc::clone(shared), Arc::clone(backlog), regulator.clone(), period).start();
+            (regulator, sampler)
+        });
+        let sampler = regulation.as_ref().map(|(_, sampler)| sampler.clone());
+        let queue =
+            QueueActor::new(Arc::clone(shared), Arc::clone(intake), Arc::clone(backlog), expirer.clone(), sampler);
+        QueueSide { queue: queue.start(), expirer, regulation }
+    }
+
+    fn start_pools(&mut self, dispatcher: &WeakRecipient<PoolEvent>) {
+        let here = actix::Arbiter::current();
+        let spawners = std::mem::take(&mut self.plan.pools);
+        let Plan { settings, shared, backlog, check, clock, .. } = &self.plan;
+        for (pool, spawner) in spawners.into_iter().enumerate() {
+            let environment = PoolEnvironment {
+                pool,
+                settings: Arc::clone(settings),
+                shared: Arc::clone(shared),
+                backlog: Arc::clone(backlog),
+                check: check.clone(),
+                clock: *clock,
+                dispatcher: dispatcher.clone(),
+            };
+            let state = PoolState::Starting { failures: 0, last_error: None };
+            let stop = (spawner.spawn)(&here, environment);
+            self.pools.push(Pool { handler: spawner.name, state, gate: None, stats: None, stop });
+        }
+    }
+
+    fn state(&self) -> DispatcherState {
+        if self.life != Life::Serving {
+            return DispatcherState::ShuttingDown;
+        }
+        if self.pools.iter().any(|pool| pool.state == PoolState::Running) {
+            return DispatcherState::Running;
+        }
+        let may_come = |pool: &Pool| matches!(pool.state, PoolState::Starting { .. });
+        if !self.is_grace_over && (self.pools.is_empty() || self.pools.iter().any(may_come)) {
+            return DispatcherState::Starting;
+        }
+        DispatcherState::NoHandlers
+    }
+
+    /// Opens or shuts the door as the pools allow.
+    fn follow_pools(&mut self, ctx: &mut Context<Self>) {
+        let has_handler = self.pools.iter().any(|pool| pool.state == PoolState::Running);
+        if has_handler {
+            if let Some(grace) = self.grace.take() {
+                ctx.cancel_future(grace);
+                self.is_grace_over = true;
+            }
+            self.plan.shared.set_gate(Gate::Open);
+            if let Some((regulator, sampler)) = self.queue.as_ref().and_then(|queue| queue.regulation.as_ref()) {
+                regulator.do_send(Begin);
+                if self.plan.shared.start_sampling() {
+                    sampler.do_send(Resume);
+                }
+            }
+            return;
+        }
+        let may_come = self.pools.iter().any(|pool| matches!(pool.state, PoolState::Starting { .. }));
+        if self.is_grace_over || !(may_come || self.pools.is_empty()) {
+            self.plan.shared.set_gate(Gate::NoHandlers);
+            for work in self.plan.backlog.take_all(Instant::now()) {
+                work.refuse(Rejection::NoHandlers);
+            }
+        }
+    }
+
+    fn status(&self) -> DispatcherStatus {
+        let Plan { name, shared, backlog, .. } = &self.plan;
+        let totals = shared.totals();
+        let admission = shared.admission();
+        DispatcherStatus {
+            name: name.clone(),
+            state: self.state(),
+            totals,
+            drop_rate: admission.drop_rate(),
+            expected_wait: admission.expected_wait(shared.queued()),
+            pools: self.pools.iter().map(|pool| pool.status(backlog)).collect(),
+        }
+    }
+}
+
+impl Pool {
+    fn status<T: Waiting>(&self, backlog: &Backlog<T>) -> PoolStatus {
+        let view = self.gate.map(|gate| backlog.view(gate)).unwrap_or_default();
+        let state = if view.is_held { PoolState::Held } else { self.state.clone() };
+        PoolStatus::new(self.handler.clone(), state, view, self.stats.as_deref())
+    }
+}
+
+impl<Req, Res, Err> Actor for PushingDispatcher<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        debug!("dispatcher {}: started", self.plan.name);
+        self.queue = Some(self.start_queue());
+        self.start_pools(&ctx.address().downgrade().recipient());
+        self.grace = Some(ctx.run_later(self.plan.settings.initial_grace_period, |dispatcher, ctx| {
+            dispatcher.grace = None;
+            dispatcher.is_grace_over = true;
+            dispatcher.follow_pools(ctx);
+        }));
+    }
+
+    /// Nobody can reach it any more, or its arbiter ends.
+    fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
+        match self.life {
+            Life::Serving => {
+                self.life = Life::Draining;
+                self.plan.shared.set_gate(Gate::ShuttingDown);
+                // What is spawned here would not be polled before the next wake-up, which a message brings about.
+                ctx.address().do_send(Drain);
+                Running::Continue
+            }
+            Life::Draining => Running::Continue,
+            Life::Drained => Running::Stop,
+        }
+    }
+}
+
+impl<Req, Res, Err> Drop for PushingDispatcher<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    /// Whatever has ended it, everybody who waits is answered and everything it started ends.
+    fn drop(&mut self) {
+        self.plan.shared.set_gate(Gate::ShuttingDown);
+        self.plan.intake.close();
+        for work in self.plan.backlog.close(Instant::now()) {
+            work.refuse(Rejection::ShuttingDown);
+        }
+        for pool in &self.pools {
+            pool.stop.do_send(Stop);
+        }
+        if let Some(QueueSide { queue, expirer, regulation }) = &self.queue {
+            queue.do_send(Stop);
+            expirer.do_send(Stop);
+            if let Some((regulator, sampler)) = regulation {
+                sampler.do_send(Stop);
+                regulator.do_send(Stop);
+            }
+        }
+        info!("dispatcher {}: stopped", self.plan.name);
+    }
+}
+
+impl<Req, Res, Err> Handler<Drain> for PushingDispatcher<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, ctx: &mut Self::Context) {
+        debug!("dispatcher {}: finishing what it has", self.plan.name);
+        let shared = Arc::clone(&self.plan.shared);
+        let drained = wrap_future::<_, Self>(async move { shared.drained().await });
+        ctx.spawn(drained.map(|(), dispatcher, ctx| {
+            dispatcher.life = Life::Drained;
+            ctx.stop();
+        }));
+    }
+}
+
+impl<Req, Res, Err> Handler<PoolEvent> for PushingDispatcher<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    type Result = ();
+
+    fn handle(&mut self, event: PoolEvent, ctx: &mut Self::Context) {
+        let Some(pool) = self.pools.get_mut(event.pool) else { return };
+        match event.change {
+            PoolChange::Failing { failures, error } => {
+                pool.state = PoolState::Starting { failures, last_error: Some(error) };
+            }
+            PoolChange::Running { handler, gate, stats } => {
+                pool.handler = handler;
+                (pool.gate, pool.stats) = (Some(gate), Some(stats));
+                pool.state = PoolState::Running;
+            }
+            PoolChange::Ending => pool.state = PoolState::Ending,
+            PoolChange::Ended => (pool.gate, pool.state) = (None, PoolState::Ended),
+        }
+        self.follow_pools(ctx);
+    }
+}
+
+impl<Req, Res, Err> Handler<GetStatus> for PushingDispatcher<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    type Result = MessageResult<GetStatus>;
+
+    fn handle(&mut self, _: GetStatus, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.status())
+    }
+}
+
+impl<Req, Res, Err> Handler<Work<Req, Res, Err>> for PushingDispatcher<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    type Result = Submission<Req, Res, Err>;
+
+    fn handle(&mut self, work: Work<Req, Res, Err>, _: &mut Self::Context) -> Self::Result {
+        Submission { work, door: self.plan.door.clone() }
+    }
+}
+
+/// A work that came as a message. The sender's own reply channel goes with it to the worker; work that was sent with
+/// `do_send` has none, and nobody waits for it.
+#[doc(hidden)]
+pub struct Submission<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    work: Work<Req, Res, Err>,
+    door: Door<Req, Res, Err>,
+}
+
+impl<Req, Res, Err> MessageResponse<PushingDispatcher<Req, Res, Err>, Work<Req, Res, Err>> for Submission<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    fn handle(
+        self,
+        _: &mut Context<PushingDispatcher<Req, Res, Err>>,
+        reply_to: Option<OneshotSender<Result<Res, CallError<Err>>>>,
+    ) {
+        match (self.door.admit(&self.work), reply_to) {
+            (Ok(admitted), reply_to) => self.door.enqueue(self.work, admitted, reply_to),
+            (Err(reason), Some(reply_to)) => {
+                // An error means that the sender has left.
+                let _ = reply_to.send(Err(CallError::Rejected(reason)));
+            }
+            (Err(_), None) => {}
+        }
+    }
+}

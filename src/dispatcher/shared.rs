@@ -1,0 +1,308 @@
+//! What callers, queue and workers of one dispatcher share: the published admission and the counters.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+use futures::task::AtomicWaker;
+
+use super::error::Rejection;
+use super::work::Priority;
+use crate::control::regulator::Admission;
+use crate::queue::Patience;
+
+/// Keeps what is written by different threads on different cache lines (128: two lines, which are fetched in pairs).
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Apart<T>(pub(crate) T);
+
+/// Whether work is taken at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Gate {
+    /// Work is taken as the admission says.
+    Open = 0,
+    /// There is no handler, and the grace period is over.
+    NoHandlers = 1,
+    /// No more work is taken.
+    ShuttingDown = 2,
+}
+
+/// How a work ended, as the totals count it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Completed,
+    Failed,
+    TimedOut,
+    Rejected,
+    Abandoned,
+}
+
+/// How many works there were of each kind since the start.
+///
+/// At every moment at which no thread is between two of its steps,
+/// `received = completed + failed + timed_out + rejected + abandoned + queued + in_flight`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Works submitted, refused ones included.
+    pub received: u64,
+    /// Works the service answered with success.
+    pub completed: u64,
+    /// Works that failed at the service.
+    pub failed: u64,
+    /// Works that nobody answered in time.
+    pub timed_out: u64,
+    /// Works that were not handed to the service, shed ones included.
+    pub rejected: u64,
+    /// Of the rejected: works that had been queued first.
+    pub shed: u64,
+    /// Works whose caller left before the end.
+    pub abandoned: u64,
+    /// Works waiting now.
+    pub queued: u64,
+    /// Works at a handler now.
+    pub in_flight: u64,
+}
+
+/// Counts what callers do. Every counter only grows; what is not counted follows from the others, since each addition
+/// that several threads may make at once costs as much as twenty plain ones.
+#[derive(Debug, Default)]
+struct AtTheDoor {
+    admitted: AtomicU64,
+    refused: AtomicU64,
+    with_deadline: AtomicU64,
+    standing_delays_ns: AtomicU64,
+}
+
+/// Counts what happens to works that were let in.
+#[derive(Debug, Default)]
+struct Inside {
+    /// Works that are no longer queued, whatever became of them.
+    dequeued: AtomicU64,
+    completed: AtomicU64,
+    failed: AtomicU64,
+    timed_out: AtomicU64,
+    shed: AtomicU64,
+    abandoned: AtomicU64,
+}
+
+impl Inside {
+    fn ended(&self) -> u64 {
+        [&self.completed, &self.failed, &self.timed_out, &self.shed, &self.abandoned]
+            .map(|counter| counter.load(Ordering::SeqCst))
+            .iter()
+            .sum()
+    }
+}
+
+/// What a caller reads of the admission whose work brings no time limit: one number decides.
+#[derive(Debug)]
+struct AtAGlance {
+    gate: AtomicU8,
+    /// How many works may be ahead of one of each class: see [`Admission::places`].
+    places: [AtomicUsize; Priority::CLASSES],
+    /// How long works without a deadline of their own may wait, in nanoseconds; `u64::MAX` for ever.
+    longest_wait_ns: AtomicU64,
+}
+
+/// What callers, queue and workers of one dispatcher share. None of it depends on the types of request and response.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    capacity: usize,
+    request_timeout: Option<Duration>,
+    glance: Apart<AtAGlance>,
+    admission: ArcSwap<Admission>,
+    door: Apart<AtTheDoor>,
+    inside: Apart<Inside>,
+    /// Whether the queue is being sampled.
+    is_sampling: AtomicBool,
+    /// Whether somebody waits for the last work to end.
+    draining: AtomicBool,
+    drained: AtomicWaker,
+}
+
+/// Arrivals since the start, for the sampler.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Arrivals {
+    pub(crate) arrived: u64,
+    pub(crate) refused: u64,
+    pub(crate) with_deadline: u64,
+    pub(crate) standing_delays: Duration,
+}
+
+impl Shared {
+    pub(crate) fn new(capacity: usize, request_timeout: Option<Duration>) -> Self {
+        let glance = AtAGlance {
+            gate: AtomicU8::new(Gate::Open as u8),
+            places: [const { AtomicUsize::new(usize::MAX) }; Priority::CLASSES],
+            longest_wait_ns: AtomicU64::new(u64::MAX),
+        };
+        Shared {
+            capacity,
+            request_timeout,
+            glance: Apart(glance),
+            admission: ArcSwap::from_pointee(Admission::open()),
+            door: Apart::default(),
+            inside: Apart::default(),
+            is_sampling: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            drained: AtomicWaker::new(),
+        }
+    }
+
+    pub(crate) fn gate(&self) -> Gate {
+        match self.glance.0.gate.load(Ordering::Relaxed) {
+            0 => Gate::Open,
+            1 => Gate::NoHandlers,
+            _ => Gate::ShuttingDown,
+        }
+    }
+
+    /// Shutting down is for good: no later call opens the gate again.
+    pub(crate) fn set_gate(&self, gate: Gate) {
+        let current = &self.glance.0.gate;
+        current.fetch_max(gate as u8, Ordering::Relaxed);
+        if gate == Gate::Open {
+            let no_handlers = Gate::NoHandlers as u8;
+            let _ = current.compare_exchange(no_handlers, gate as u8, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn admission(&self) -> Guard<Arc<Admission>> {
+        self.admission.load()
+    }
+
+    /// Whether a work of this class that brings no time limit finds room behind those that wait.
+    pub(crate) fn has_room(&self, class: u8) -> bool {
+        self.queued() <= self.glance.0.places[usize::from(class)].load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn publish(&self, admission: Admission) {
+        for (class, places) in self.glance.0.places.iter().enumerate() {
+            places.store(admission.places(class as u8), Ordering::Relaxed);
+        }
+        let nanos = |wait: Duration| u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
+        self.glance.0.longest_wait_ns.store(admission.longest_wait(None).map_or(u64::MAX, nanos), Ordering::Relaxed);
+        self.admission.store(Arc::new(admission));
+    }
+
+    pub(crate) fn request_timeout(&self) -> Option<Duration> {
+        self.request_timeout
+    }
+
+    /// How long works may wait, as things stand.
+    pub(crate) fn patience(&self) -> Patience {
+        let longest_wait = match self.glance.0.longest_wait_ns.load(Ordering::Relaxed) {
+            u64::MAX => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        };
+        Patience { longest_wait, request_timeout: self.request_timeout }
+    }
+
+    pub(crate) fn count_refused(&self) {
+        self.door.0.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_deadline(&self, standing_delay: Duration) {
+        self.door.0.with_deadline.fetch_add(1, Ordering::Relaxed);
+        let ns = u64::try_from(standing_delay.as_nanos()).unwrap_or(u64::MAX);
+        self.door.0.standing_delays_ns.fetch_add(ns, Ordering::Relaxed);
+    }
+
+    /// Takes a place in the queue, unless it is full; [`Shared::leave_queue`] gives it back.
+    pub(crate) fn take_place(&self) -> Result<(), Rejection> {
+        let admitted = self.door.0.admitted.fetch_add(1, Ordering::SeqCst);
+        let dequeued = self.inside.0.dequeued.load(Ordering::Relaxed);
+        if admitted.saturating_sub(dequeued) >= self.capacity as u64 {
+            self.door.0.admitted.fetch_sub(1, Ordering::SeqCst);
+            return Err(Rejection::QueueFull { capacity: self.capacity });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn leave_queue(&self) {
+        self.inside.0.dequeued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Works in the intake and in the backlog.
+    pub(crate) fn queued(&self) -> usize {
+        // In this order, so that a work that passes through in between is not counted as waiting twice.
+        let dequeued = self.inside.0.dequeued.load(Ordering::Acquire);
+        self.door.0.admitted.load(Ordering::Relaxed).saturating_sub(dequeued) as usize
+    }
+
+    /// Counts the end of a work that had been let in.
+    pub(crate) fn count_end(&self, ending: Ending) {
+        let inside = &self.inside.0;
+        let total = match ending {
+            Ending::Completed => &inside.completed,
+            Ending::Failed => &inside.failed,
+            Ending::TimedOut => &inside.timed_out,
+            Ending::Rejected => &inside.shed,
+            Ending::Abandoned => &inside.abandoned,
+        };
+        // Sequentially consistent, as the waiter's side is: one of the two sees the other.
+        total.fetch_add(1, Ordering::SeqCst);
+        if self.draining.load(Ordering::SeqCst) {
+            self.drained.wake();
+        }
+    }
+
+    /// Returns whether nobody was sampling.
+    pub(crate) fn start_sampling(&self) -> bool {
+        // Read first: it is hardly ever false, and a read does not take the line from others.
+        !self.is_sampling.load(Ordering::Relaxed) && !self.is_sampling.swap(true, Ordering::Relaxed)
+    }
+
+    pub(crate) fn stop_sampling(&self) {
+        self.is_sampling.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn arrivals(&self) -> Arrivals {
+        let door = &self.door.0;
+        let refused = door.refused.load(Ordering::Relaxed);
+        Arrivals {
+            arrived: door.admitted.load(Ordering::Relaxed) + refused,
+            refused: refused + self.inside.0.shed.load(Ordering::Relaxed),
+            with_deadline: door.with_deadline.load(Ordering::Relaxed),
+            standing_delays: Duration::from_nanos(door.standing_delays_ns.load(Ordering::Relaxed)),
+        }
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        let (door, inside) = (&self.door.0, &self.inside.0);
+        // Each is read once, later stages first, so that the sums hold even while others count on.
+        let [completed, failed, timed_out, shed, abandoned] =
+            [&inside.completed, &inside.failed, &inside.timed_out, &inside.shed, &inside.abandoned]
+                .map(|counter| counter.load(Ordering::Acquire));
+        let ended = completed + failed + timed_out + shed + abandoned;
+        let dequeued = inside.dequeued.load(Ordering::Acquire).max(ended);
+        let admitted = door.admitted.load(Ordering::Acquire).max(dequeued);
+        let refused = door.refused.load(Ordering::Relaxed);
+        Totals {
+            received: admitted + refused,
+            completed,
+            failed,
+            timed_out,
+            rejected: refused + shed,
+            shed,
+            abandoned,
+            queued: admitted - dequeued,
+            in_flight: dequeued - ended,
+        }
+    }
+
+    /// Resolves when no work is queued or in flight. One waiter at a time; work that arrives meanwhile delays it.
+    pub(crate) async fn drained(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        poll_fn(|cx| {
+            self.drained.register(cx.waker());
+            let ended = self.inside.0.ended();
+            if self.door.0.admitted.load(Ordering::SeqCst) == ended { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}

@@ -1,0 +1,104 @@
+//! The one place where a work ends.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::sync::oneshot;
+
+use super::error::{CallError, Failure, Rejection};
+use super::shared::{Ending, Shared};
+
+/// Where a caller waits.
+pub(crate) type ReplyTo<Res, Err> = oneshot::Sender<Result<Res, CallError<Err>>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Queued,
+    InService,
+    Ended,
+}
+
+/// The right to answer one work, and the duty: dropping it answers too, whatever happened. It also keeps the books,
+/// so that every work that was let in is counted in exactly one place at any time.
+#[derive(Debug)]
+pub(crate) struct Ticket<Res, Err> {
+    stage: Stage,
+    /// `None` for work that nobody waits for.
+    reply_to: Option<ReplyTo<Res, Err>>,
+    shared: Arc<Shared>,
+}
+
+impl<Res, Err> Ticket<Res, Err> {
+    /// For a work that has just [taken its place](Shared::take_place) in the queue.
+    pub(crate) fn queued(shared: Arc<Shared>, reply_to: Option<ReplyTo<Res, Err>>) -> Self {
+        Ticket { stage: Stage::Queued, reply_to, shared }
+    }
+
+    /// The work goes to a handler.
+    pub(crate) fn enter_service(&mut self) {
+        debug_assert_eq!(self.stage, Stage::Queued);
+        self.shared.leave_queue();
+        self.stage = Stage::InService;
+    }
+
+    /// Whether its caller has left.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.reply_to.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+
+    /// Ready when its caller leaves; never for work that nobody waits for.
+    pub(crate) fn poll_abandoned(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.reply_to.as_mut().map_or(Poll::Pending, |reply_to| reply_to.poll_closed(cx))
+    }
+
+    /// Ends the work with this answer.
+    pub(crate) fn end(mut self, answer: Result<Res, CallError<Err>>) {
+        self.finish(answer);
+    }
+
+    /// Ends a work whose caller has left.
+    pub(crate) fn abandon(mut self) {
+        self.reply_to = None;
+        self.leave(Ending::Abandoned);
+    }
+
+    fn finish(&mut self, answer: Result<Res, CallError<Err>>) {
+        if self.stage == Stage::Ended {
+            return;
+        }
+        // Counted before it is sent, so that a caller who has the answer finds it in the totals.
+        self.leave(match &answer {
+            _ if self.is_abandoned() => Ending::Abandoned,
+            Ok(_) => Ending::Completed,
+            Err(CallError::Failed(_)) => Ending::Failed,
+            Err(CallError::TimedOut(_)) => Ending::TimedOut,
+            Err(CallError::Rejected(_)) => Ending::Rejected,
+        });
+        if let Some(reply_to) = self.reply_to.take() {
+            // An error means that the caller left in this very moment: nobody misses the answer.
+            let _ = reply_to.send(answer);
+        }
+    }
+}
+
+impl<Res, Err> Ticket<Res, Err> {
+    fn leave(&mut self, ending: Ending) {
+        match self.stage {
+            Stage::Queued => self.shared.leave_queue(),
+            Stage::InService => {}
+            Stage::Ended => return,
+        }
+        self.stage = Stage::Ended;
+        self.shared.count_end(ending);
+    }
+}
+
+impl<Res, Err> Drop for Ticket<Res, Err> {
+    fn drop(&mut self) {
+        match self.stage {
+            Stage::Queued => self.finish(Err(CallError::Rejected(Rejection::ShuttingDown))),
+            Stage::InService => self.finish(Err(CallError::Failed(Failure::HandlerGone))),
+            Stage::Ended => {}
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! One request on its way in.
+
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::marker::PhantomData;
+use std::sync::OnceLock;
+
+use actix::Message;
+use thiserror::Error;
+use tokio::time::Instant;
+
+use super::error::CallError;
+
+/// A request with what the dispatcher should know of it; also the message that an actix application sends to the
+/// dispatcher's address.
+///
+/// `Res` and `Err` are what the service answers; the compiler finds them from where the work is sent.
+#[derive(Debug, Clone)]
+pub struct Work<Req, Res, Err> {
+    pub(crate) request: Req,
+    pub(crate) priority: Priority,
+    #[expect(dead_code, reason = "who is served within a class is not judged yet")]
+    pub(crate) user: Option<u64>,
+    pub(crate) deadline: Option<Instant>,
+    answer: PhantomData<fn() -> (Res, Err)>,
+}
+
+impl<Req, Res, Err> Work<Req, Res, Err> {
+    /// A request of the default priority, of no particular user, with no deadline of its own.
+    pub fn new(request: Req) -> Self {
+        Work { request, priority: Priority::default(), user: None, deadline: None, answer: PhantomData }
+    }
+
+    /// How important it is when not everything can be served.
+    #[must_use]
+    pub fn priority(self, class: Priority) -> Self {
+        Work { priority: class, ..self }
+    }
+
+    /// Whose request it is, for fairness between users of one class. Nothing is decided by it yet.
+    #[must_use]
+    pub fn user(self, key: impl Hash) -> Self {
+        static KEYS: OnceLock<RandomState> = OnceLock::new();
+        Work { user: Some(KEYS.get_or_init(RandomState::new).hash_one(key)), ..self }
+    }
+
+    /// When the answer is of no use any more. It is refused if the answer cannot come before, and answered with a
+    /// timeout when it does not.
+    #[must_use]
+    pub fn deadline(self, deadline: Instant) -> Self {
+        Work { deadline: Some(deadline), ..self }
+    }
+}
+
+impl<Req, Res, Err> From<Req> for Work<Req, Res, Err> {
+    fn from(request: Req) -> Self {
+        Work::new(request)
+    }
+}
+
+impl<Req: 'static, Res: 'static, Err: 'static> Message for Work<Req, Res, Err> {
+    type Result = Result<Res, CallError<Err>>;
+}
+
+/// A class of importance, from 0 (served best) to 5; 3 unless said otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Priority(u8);
+
+impl Priority {
+    /// How many classes there are.
+    pub const CLASSES: usize = 6;
+    /// The class that is served best.
+    pub const HIGHEST: Priority = Priority(0);
+    /// The class that is refused first.
+    pub const LOWEST: Priority = Priority(5);
+
+    /// The class as a number: 0 (best) to 5.
+    pub fn class(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for Priority {
+    fn default() -> Self {
+        Priority(3)
+    }
+}
+
+impl TryFrom<u8> for Priority {
+    type Error = NoSuchPriority;
+
+    fn try_from(class: u8) -> Result<Self, NoSuchPriority> {
+        if usize::from(class) < Priority::CLASSES { Ok(Priority(class)) } else { Err(NoSuchPriority(class)) }
+    }
+}
+
+/// A number that is not a class of importance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("no such priority class: {0}, expected 0 (served best) to 5")]
+pub struct NoSuchPriority(pub u8);

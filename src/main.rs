@@ -1,0 +1,12 @@
+//! The program `kanaloa`: see `kanaloa help`.
+
+mod cli;
+mod demo;
+mod report;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    env_logger::init();
+    cli::run()
+}

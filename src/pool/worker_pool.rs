@@ -1,0 +1,358 @@
+//! The actor that owns one handler and the workers in front of it.
+
+use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Message, WeakRecipient};
+use futures::FutureExt;
+use log::{debug, info, warn};
+use tokio::time::Instant;
+
+use super::autothrottler::{Autothrottler, ScaleTo, throttle};
+use super::meter::{Clock, Meter, PoolStats};
+use super::worker::{Check, Station, Worker, message_of};
+use crate::config::DispatcherSettings;
+use crate::dispatcher::{Queued, Shared, Stop};
+use crate::handler::{Handler, HandlerError, Source};
+use crate::queue::{Backlog, PoolKey, Seat};
+
+/// Wait before a handler that could not be made is tried again: this long, doubled with each failure.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+/// The longest such wait: a service that comes back is noticed within that.
+const LAST_RETRY: Duration = Duration::from_secs(10);
+/// How long workers that a lower limit left over stay, for a limit that rises again.
+const SURPLUS_STAYS: Duration = Duration::from_secs(60);
+
+/// What has become of a pool.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct PoolEvent {
+    pub(crate) pool: usize,
+    pub(crate) change: PoolChange,
+}
+
+/// See [`PoolEvent`].
+#[derive(Debug)]
+pub(crate) enum PoolChange {
+    /// The handler could not be made; it is tried again.
+    Failing { failures: u32, error: String },
+    /// There is a handler, and workers pull for it.
+    Running { handler: String, gate: PoolKey, stats: Arc<PoolStats> },
+    /// The handler gets no more work.
+    Ending,
+    /// Its last worker has left.
+    Ended,
+}
+
+/// What a handler said about itself.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) enum HandlerIs {
+    /// It wants no more work.
+    Terminated,
+    /// It does not exist any more.
+    Gone,
+    /// It wants no work until then.
+    Held(Instant),
+}
+
+/// A worker has left its seat.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct WorkerGone {
+    /// Or else it was lost and is replaced.
+    pub(crate) was_dismissed: bool,
+}
+
+/// Where a pool lives. Dropping it tells the dispatcher that the pool has ended, even one that never started.
+pub(crate) struct PoolEnvironment<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    /// The pool's number at its dispatcher.
+    pub(crate) pool: usize,
+    pub(crate) settings: Arc<DispatcherSettings>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) backlog: Arc<Backlog<Queued<Req, Res, Err>>>,
+    pub(crate) check: Option<Check<Res, Err>>,
+    pub(crate) clock: Clock,
+    pub(crate) dispatcher: WeakRecipient<PoolEvent>,
+}
+
+impl<Req, Res, Err> PoolEnvironment<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    fn tell(&self, change: PoolChange) {
+        if let Some(dispatcher) = self.dispatcher.upgrade() {
+            dispatcher.do_send(PoolEvent { pool: self.pool, change });
+        }
+    }
+}
+
+impl<Req, Res, Err> Drop for PoolEnvironment<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    fn drop(&mut self) {
+        self.tell(PoolChange::Ended);
+    }
+}
+
+type EnvironmentOf<H> = PoolEnvironment<<H as Handler>::Request, <H as Handler>::Response, <H as Handler>::Error>;
+
+/// Owns one handler and the workers in front of it.
+pub(crate) struct WorkerPool<H: Handler> {
+    environment: EnvironmentOf<H>,
+    source: Source<H>,
+    failures: u32,
+    post: Option<Post<H>>,
+    workers: usize,
+    /// Whether replacements for lost workers are on their way.
+    is_refilling: bool,
+    /// The largest limit since the surplus was looked at, while there is some.
+    surplus_above: Option<usize>,
+    is_ending: bool,
+}
+
+/// What a pool has once its handler has been made for the first time.
+struct Post<H: Handler> {
+    gate: PoolKey,
+    handler: String,
+    station: Rc<Station<H>>,
+    stats: Arc<PoolStats>,
+    autothrottler: Addr<Autothrottler>,
+}
+
+impl<H: Handler> WorkerPool<H> {
+    pub(crate) fn new(environment: EnvironmentOf<H>, source: Source<H>) -> Self {
+        WorkerPool {
+            environment,
+            source,
+            failures: 0,
+            post: None,
+            workers: 0,
+            is_refilling: false,
+            surplus_above: None,
+            is_ending: false,
+        }
+    }
+
+    // ## Starting => Running | Starting
+
+    fn make_handler(&mut self, ctx: &mut Context<Self>) {
+        let making = AssertUnwindSafe(self.source.make()).catch_unwind();
+        let made =
+            making.map(|made| made.unwrap_or_else(|panic| Err(format!("panicked: {}", message_of(panic)).into())));
+        ctx.spawn(wrap_future::<_, Self>(made).map(|made, pool, ctx| match made {
+            _ if pool.is_ending => {}
+            Ok((name, handler)) => pool.run(name, handler, ctx),
+            Err(error) => pool.retry(&error, ctx),
+        }));
+    }
+
+    fn retry(&mut self, error: &HandlerError, ctx: &mut Context<Self>) {
+        if !self.source.can_remake() {
+            warn!("handler {}: {error}; it gets no more work", self.source.name());
+            return self.end(ctx);
+        }
+        let wait = FIRST_RETRY.saturating_mul(1 << self.failures.min(16)).min(LAST_RETRY);
+        self.failures += 1;
+        if self.environment.settings.worker_pool.log_routee_retrieval_error {
+            let (name, failures) = (self.source.name(), self.failures);
+            warn!("handler {name} could not be made: {error} (failure {failures}, next try in {wait:?})");
+        }
+        self.environment.tell(PoolChange::Failing { failures: self.failures, error: error.to_string() });
+        ctx.run_later(wait, Self::make_handler);
+    }
+
+    fn run(&mut self, name: String, handler: H, ctx: &mut Context<Self>) {
+        self.failures = 0;
+        if self.post.is_none() {
+            self.post = Some(self.set_up(name.clone(), ctx));
+        }
+        let Some(post) = &self.post else { return };
+        post.station.handler.replace(Some(Rc::new(handler)));
+        let (gate, stats) = (post.gate, Arc::clone(&post.stats));
+        self.refill();
+        self.environment.backlog.open(gate);
+        info!("handler {name}: running, concurrency limit {}", stats.limit());
+        self.environment.tell(PoolChange::Running { handler: name, gate, stats });
+    }
+
+    fn set_up(&self, handler: String, ctx: &mut Context<Self>) -> Post<H> {
+        let PoolEnvironment { settings, shared, backlog, check, clock, .. } = &self.environment;
+        let throttle = throttle(settings);
+        let limit = throttle.limit();
+        let stats = Arc::new(PoolStats::default());
+        stats.set_limit(limit);
+        let autothrottler = Autothrottler::new(handler.clone(), ctx.address().recipient(), settings, limit).start();
+        let station = Station {
+            handler: RefCell::new(None),
+            meter: Meter::new(*clock, Arc::clone(&stats), throttle, autothrottler.clone()),
+            check: check.clone(),
+            service_timeout: settings.work.service_timeout,
+            request_timeout: settings.work.request_timeout,
+            shared: Arc::clone(shared),
+            pool: ctx.address(),
+        };
+        let gate = backlog.add_gate(limit, Arc::clone(&stats));
+        Post { gate, handler, station: Rc::new(station), stats, autothrottler }
+    }
+
+    // ## Running
+
+    /// Starts workers until there are as many as the limit.
+    fn refill(&mut self) {
+        let Some(post) = self.post.as_ref().filter(|_| !self.is_ending) else { return };
+        while self.workers < post.stats.limit() {
+            let Some(seat) = Seat::take(Arc::clone(&self.environment.backlog), post.gate) else { return };
+            Worker::new(seat, Rc::clone(&post.station)).start();
+            self.workers += 1;
+        }
+    }
+
+    fn scale_to(&mut self, limit: usize, ctx: &mut Context<Self>) {
+        let Some(post) = &self.post else { return };
+        post.stats.set_limit(limit);
+        self.environment.backlog.set_limit(post.gate, limit);
+        self.refill();
+        match &mut self.surplus_above {
+            Some(largest) => *largest = limit.max(*largest),
+            None if self.workers > limit => self.look_at_surplus_later(ctx),
+            None => {}
+        }
+    }
+
+    /// Limits go up and down all the time, so workers are only sent home that no limit has needed for a while.
+    fn look_at_surplus_later(&mut self, ctx: &mut Context<Self>) {
+        let Some(post) = &self.post else { return };
+        self.surplus_above = Some(post.stats.limit());
+        ctx.run_later(SURPLUS_STAYS, |pool, ctx| {
+            let (Some(needed), Some(post)) = (pool.surplus_above.take(), &pool.post) else { return };
+            pool.environment.backlog.retire(post.gate, pool.workers.saturating_sub(needed));
+            if pool.workers > post.stats.limit() {
+                pool.look_at_surplus_later(ctx);
+            }
+        });
+    }
+
+    fn hold(&mut self, until: Instant, ctx: &mut Context<Self>) {
+        ctx.run_later(until.saturating_duration_since(Instant::now()), |pool, ctx| {
+            let Some(post) = &pool.post else { return };
+            if let Some(later) = pool.environment.backlog.resume(post.gate, Instant::now()) {
+                pool.hold(later, ctx);
+            }
+        });
+    }
+
+    // ## Running => Starting
+
+    fn handler_gone(&mut self, ctx: &mut Context<Self>) {
+        let Some(post) = &self.post else { return };
+        let is_new = post.station.handler.take().is_some();
+        if !is_new || self.is_ending {
+            return;
+        }
+        if self.source.can_remake() {
+            warn!("handler {}: gone; making it anew", post.handler);
+            self.make_handler(ctx);
+        } else {
+            warn!("handler {}: gone; it gets no more work", post.handler);
+            self.end(ctx);
+        }
+    }
+
+    // ## Starting | Running => Ending => Ended
+
+    fn end(&mut self, ctx: &mut Context<Self>) {
+        if self.is_ending {
+            return;
+        }
+        self.is_ending = true;
+        self.environment.tell(PoolChange::Ending);
+        if let Some(post) = &self.post {
+            self.environment.backlog.end(post.gate);
+        }
+        self.end_if_empty(ctx);
+    }
+
+    fn end_if_empty(&mut self, ctx: &mut Context<Self>) {
+        if self.is_ending && self.workers == 0 {
+            ctx.stop();
+        }
+    }
+}
+
+impl<H: Handler> Actor for WorkerPool<H> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.make_handler(ctx);
+    }
+}
+
+impl<H: Handler> Drop for WorkerPool<H> {
+    fn drop(&mut self) {
+        if let Some(post) = &self.post {
+            self.environment.backlog.end(post.gate);
+            post.autothrottler.do_send(Stop);
+            debug!("handler {}: pool ended", post.handler);
+        }
+    }
+}
+
+impl<H: Handler> actix::Handler<ScaleTo> for WorkerPool<H> {
+    type Result = ();
+
+    fn handle(&mut self, ScaleTo(limit): ScaleTo, ctx: &mut Self::Context) {
+        self.scale_to(limit, ctx);
+    }
+}
+
+impl<H: Handler> actix::Handler<HandlerIs> for WorkerPool<H> {
+    type Result = ();
+
+    fn handle(&mut self, said: HandlerIs, ctx: &mut Self::Context) {
+        match said {
+            HandlerIs::Terminated => self.end(ctx),
+            HandlerIs::Gone => self.handler_gone(ctx),
+            HandlerIs::Held(until) => self.hold(until, ctx),
+        }
+    }
+}
+
+impl<H: Handler> actix::Handler<WorkerGone> for WorkerPool<H> {
+    type Result = ();
+
+    fn handle(&mut self, gone: WorkerGone, ctx: &mut Self::Context) {
+        self.workers -= 1;
+        self.end_if_empty(ctx);
+        if !gone.was_dismissed && !self.is_ending && !self.is_refilling {
+            self.is_refilling = true;
+            let wait = self.environment.settings.worker_pool.replenish_speed;
+            ctx.run_later(wait, |pool, _| {
+                pool.is_refilling = false;
+                pool.refill();
+            });
+        }
+    }
+}
+
+impl<H: Handler> actix::Handler<Stop> for WorkerPool<H> {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        self.end(ctx);
+    }
+}

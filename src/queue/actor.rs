@@ -1,0 +1,107 @@
+//! The actor that moves work from the intake to the backlog.
+
+use std::mem;
+use std::sync::Arc;
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use tokio::time::Instant;
+
+use super::expirer::{ExpireAt, Expirer};
+use super::sampler::{QueueSampler, Resume};
+use super::{Backlog, Intake, Waiting};
+use crate::dispatcher::{Rejection, Shared, Stop};
+
+/// There is work in the intake.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Doorbell;
+
+/// Moves work from the intake to the backlog, a whole batch at a time, and wakes workers for it.
+#[derive(Debug)]
+pub(crate) struct QueueActor<T: Waiting> {
+    shared: Arc<Shared>,
+    intake: Arc<Intake<T>>,
+    backlog: Arc<Backlog<T>>,
+    expirer: Addr<Expirer<T>>,
+    /// When the expirer looks next, as far as is known here.
+    expirer_looks_at: Option<Instant>,
+    /// `None` when nothing regulates.
+    sampler: Option<Addr<QueueSampler<T>>>,
+    batch: Vec<T>,
+}
+
+impl<T: Waiting> QueueActor<T> {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        intake: Arc<Intake<T>>,
+        backlog: Arc<Backlog<T>>,
+        expirer: Addr<Expirer<T>>,
+        sampler: Option<Addr<QueueSampler<T>>>,
+    ) -> Self {
+        QueueActor { shared, intake, backlog, expirer, expirer_looks_at: None, sampler, batch: Vec::new() }
+    }
+
+    fn fetch(&mut self) {
+        let now = Instant::now();
+        self.intake.fetch(&mut self.batch, now);
+        if self.batch.is_empty() {
+            return;
+        }
+        if let Err(works) = self.backlog.append(&mut self.batch, now) {
+            for work in works {
+                work.refuse(Rejection::ShuttingDown);
+            }
+            return;
+        }
+        let patience = self.shared.patience();
+        if let Some(at) = self.backlog.next_expiry(|work| work.expires_at(patience))
+            && self.expirer_looks_at.is_none_or(|looks_at| at < looks_at || looks_at <= now)
+        {
+            self.expirer_looks_at = Some(at);
+            self.expirer.do_send(ExpireAt(at));
+        }
+        if let Some(sampler) = &self.sampler
+            && self.shared.start_sampling()
+        {
+            sampler.do_send(Resume);
+        }
+    }
+}
+
+/// It is moved about with the works in its batch; none of them is ever pinned there.
+impl<T: Waiting> Unpin for QueueActor<T> {}
+
+impl<T: Waiting> Actor for QueueActor<T> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.intake.open(ctx.address());
+        self.fetch();
+    }
+}
+
+impl<T: Waiting> Handler<Doorbell> for QueueActor<T> {
+    type Result = ();
+
+    fn handle(&mut self, _: Doorbell, _: &mut Self::Context) {
+        self.fetch();
+    }
+}
+
+impl<T: Waiting> Handler<Stop> for QueueActor<T> {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        actix::ActorContext::stop(ctx);
+    }
+}
+
+impl<T: Waiting> Drop for QueueActor<T> {
+    fn drop(&mut self) {
+        // Nobody would fetch it any more.
+        self.intake.close();
+        for work in mem::take(&mut self.batch) {
+            work.refuse(Rejection::ShuttingDown);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The actor that answers works which have waited too long.
+
+use std::sync::Arc;
+
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle};
+use tokio::time::Instant;
+
+use super::{Backlog, Waiting};
+use crate::dispatcher::{Shared, Stop};
+
+/// A work will have waited too long then.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ExpireAt(pub(crate) Instant);
+
+/// Answers works that have waited too long, at the millisecond in which they have. It has one timer, for the work
+/// whose patience ends first; the queue's own actor, which is on the path of every request, has none.
+#[derive(Debug)]
+pub(crate) struct Expirer<T: Waiting> {
+    shared: Arc<Shared>,
+    backlog: Arc<Backlog<T>>,
+    timer: Option<(Instant, SpawnHandle)>,
+}
+
+impl<T: Waiting> Expirer<T> {
+    pub(crate) fn new(shared: Arc<Shared>, backlog: Arc<Backlog<T>>) -> Self {
+        Expirer { shared, backlog, timer: None }
+    }
+
+    fn look_at(&mut self, at: Instant, ctx: &mut Context<Self>) {
+        if let Some((set_for, timer)) = self.timer {
+            if set_for <= at {
+                return;
+            }
+            ctx.cancel_future(timer);
+        }
+        let wait = at.saturating_duration_since(Instant::now());
+        let timer = ctx.run_later(wait, |expirer, ctx| {
+            expirer.timer = None;
+            expirer.look(ctx);
+        });
+        self.timer = Some((at, timer));
+    }
+
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        let patience = self.shared.patience();
+        let expired = self.backlog.take_expired(now, |work| work.has_expired(now, patience));
+        if !expired.is_empty() {
+            let drop_rate = self.shared.admission().drop_rate();
+            expired.into_iter().for_each(|work| work.expire(now, patience, drop_rate));
+        }
+        if let Some(at) = self.backlog.next_expiry(|work| work.expires_at(patience)) {
+            self.look_at(at, ctx);
+        }
+    }
+}
+
+impl<T: Waiting> Actor for Expirer<T> {
+    type Context = Context<Self>;
+}
+
+impl<T: Waiting> Handler<ExpireAt> for Expirer<T> {
+    type Result = ();
+
+    fn handle(&mut self, ExpireAt(at): ExpireAt, ctx: &mut Self::Context) {
+        self.look_at(at, ctx);
+    }
+}
+
+impl<T: Waiting> Handler<Stop> for Expirer<T> {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}

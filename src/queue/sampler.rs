@@ -1,0 +1,98 @@
+//! The actor that tells the Regulator what happens at the queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
+use tokio::time::Instant;
+
+use super::{Backlog, Waiting};
+use crate::control::regulator::QueueSample;
+use crate::dispatcher::{Arrivals, RegulatorActor, Shared, Stop};
+
+/// Work arrives again: take samples.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Resume;
+
+/// Takes a sample of the queue every period, for as long as works arrive or wait; a dispatcher without traffic has no
+/// timer running.
+#[derive(Debug)]
+pub(crate) struct QueueSampler<T: Waiting> {
+    shared: Arc<Shared>,
+    backlog: Arc<Backlog<T>>,
+    regulator: Addr<RegulatorActor>,
+    period: Duration,
+    sampled_at: Instant,
+    arrivals: Arrivals,
+    waited: Duration,
+}
+
+impl<T: Waiting> QueueSampler<T> {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        backlog: Arc<Backlog<T>>,
+        regulator: Addr<RegulatorActor>,
+        period: Duration,
+    ) -> Self {
+        QueueSampler {
+            shared,
+            backlog,
+            regulator,
+            period,
+            sampled_at: Instant::now(),
+            arrivals: Arrivals::default(),
+            waited: Duration::ZERO,
+        }
+    }
+
+    fn sample(&mut self) -> QueueSample {
+        let now = Instant::now();
+        let (before, arrivals) = (self.arrivals, self.shared.arrivals());
+        let waited = self.backlog.waited(now);
+        let sample = QueueSample {
+            elapsed: now.saturating_duration_since(self.sampled_at),
+            waiting: waited.saturating_sub(self.waited),
+            queued: self.shared.queued(),
+            arrived: arrivals.arrived.saturating_sub(before.arrived),
+            refused: arrivals.refused.saturating_sub(before.refused),
+            with_deadline: arrivals.with_deadline.saturating_sub(before.with_deadline),
+            standing_delays: arrivals.standing_delays.saturating_sub(before.standing_delays),
+            service: self.backlog.service(now),
+        };
+        (self.sampled_at, self.arrivals, self.waited) = (now, arrivals, waited);
+        sample
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        // Before the sample is taken: what arrives after it calls again.
+        self.shared.stop_sampling();
+        let sample = self.sample();
+        let goes_on = sample.arrived > 0 || sample.queued > 0;
+        self.regulator.do_send(sample);
+        if goes_on {
+            self.shared.start_sampling();
+            ctx.run_later(self.period, Self::tick);
+        }
+    }
+}
+
+impl<T: Waiting> Actor for QueueSampler<T> {
+    type Context = Context<Self>;
+}
+
+impl<T: Waiting> Handler<Resume> for QueueSampler<T> {
+    type Result = ();
+
+    fn handle(&mut self, _: Resume, ctx: &mut Self::Context) {
+        self.tick(ctx);
+    }
+}
+
+impl<T: Waiting> Handler<Stop> for QueueSampler<T> {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}

@@ -1,0 +1,12 @@
+//! A page of time plots as one HTML file that needs nothing else: no network, no other file.
+//!
+//! Who has something to show says what is drawn, in which words and units ([`Page`]). How it looks is decided here.
+
+mod file;
+mod html;
+mod spec;
+mod table;
+
+pub(crate) use self::file::ReportFile;
+pub(crate) use self::spec::{Axis, Chart, Drawing, Page, Panel, Scale, Series, Tone, Unit};
+pub(crate) use self::table::Table;

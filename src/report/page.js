@@ -1,0 +1,115 @@
+(() => {
+  "use strict";
+  const charts = JSON.parse(document.getElementById("data").textContent);
+  const sections = [...document.querySelectorAll("section.chart")];
+  const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  const digits = value => value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 10 ? 1 : 0 });
+  const FORMATS = {
+    "number": digits,
+    "milliseconds": value => value >= 999.5 ? `${+(value / 1000).toPrecision(3)} s` : `${+value.toPrecision(3)} ms`,
+  };
+  const seconds = value => `${+value.toFixed(1)} s`;
+
+  const values = chart => chart.panels.flatMap(panel => shown(chart, panel).flat()).filter(value => value != null);
+
+  // What is drawn of a panel, highest first when it is a stack: lower ones are painted over higher ones.
+  function shown(chart, panel) {
+    const lines = panel.series.map(series => series.values);
+    if (chart.drawing !== "stack") return lines;
+    let below = panel.x.map(() => 0);
+    return lines.map(line => below = below.map((sum, i) => sum + (line[i] ?? 0))).reverse();
+  }
+
+  // The next of 1, 2, 5, 10, 20 … in either direction.
+  const steps = decade => [1, 2, 5, 10].map(step => step * decade);
+  const decade = value => 10 ** Math.floor(Math.log10(value));
+  const up = value => steps(decade(value)).find(step => step >= value * 0.999);
+  const down = value => steps(decade(value)).findLast(step => step <= value * 1.001);
+
+  // The same for all panels of a chart, so that they can be compared.
+  function yScale(chart) {
+    const all = values(chart);
+    const highest = all.reduce((a, b) => Math.max(a, b), 1);
+    switch (chart.scale) {
+      case "log": {
+        const positive = all.filter(value => value > 0);
+        const lowest = positive.reduce((a, b) => Math.min(a, b), highest);
+        const top = up(highest * 1.1);
+        return { distr: 3, range: [Math.min(down(lowest), top / 10), top] };
+      }
+      case "log-from-zero":
+        return { distr: 100, fwd: Math.asinh, bwd: Math.sinh, range: [0, up(highest * 1.1)] };
+      default:
+        return { range: [0, highest * 1.08] };
+    }
+  }
+
+  // 0, 1, 10, 100 …: a tick for each magnitude.
+  function magnitudes(highest) {
+    const ticks = [0];
+    for (let tick = 1; tick <= highest; tick *= 10) ticks.push(tick);
+    return ticks;
+  }
+
+  const end = charts.flatMap(chart => chart.panels.flatMap(panel => panel.x)).reduce((a, b) => Math.max(a, b), 1);
+
+  function options(chart, panel, width) {
+    const format = FORMATS[chart.unit];
+    const stack = chart.drawing === "stack";
+    const drawn = stack ? [...panel.series].reverse() : panel.series;
+    const axis = {
+      stroke: style("--soft"), font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif",
+      labelSize: 18, labelGap: 2, grid: { stroke: style("--grid"), width: 1 }, ticks: { stroke: style("--rule"), size: 5 },
+    };
+    const stepped = uPlot.paths.stepped({ align: 1 });
+    return {
+      width,
+      height: width < 480 ? 210 : 250,
+      scales: { x: { time: false, range: [0, end] }, y: yScale(chart) },
+      axes: [
+        { ...axis, size: 32, label: "seconds since the start" },
+        {
+          ...axis, size: 60, label: chart.label,
+          splits: chart.scale === "log-from-zero" ? (_, __, ___, highest) => magnitudes(highest) : undefined,
+          filter: chart.scale === "log-from-zero" ? (_, splits) => splits : undefined,
+          values: (_, splits) => splits.map(split => split == null ? "" : format(split)),
+        },
+      ],
+      series: [
+        { label: "at", value: (_, value) => value == null ? "–" : seconds(value) },
+        ...drawn.map(series => ({
+          label: series.label,
+          stroke: style(`--${series.tone}`),
+          fill: stack ? style(`--${series.tone}`) : undefined,
+          width: stack ? 0 : 1.75,
+          dash: series.dashed ? [5, 4] : undefined,
+          paths: chart.drawing === "lines" ? undefined : stepped,
+          points: { show: false },
+          value: (_, value, __, i) => i == null || series.values[i] == null ? "–" : format(series.values[i]),
+        })),
+      ],
+      cursor: { sync: { key: "page" }, y: false, drag: { x: false, y: false }, points: { show: !stack } },
+    };
+  }
+
+  let plots = [];
+
+  function draw() {
+    plots.forEach(({ plot }) => plot.destroy());
+    plots = charts.flatMap((chart, i) => {
+      const places = [...sections[i].querySelectorAll(".plot")];
+      return chart.panels.map((panel, j) => {
+        const place = places[j];
+        const plot = new uPlot(options(chart, panel, place.clientWidth), [panel.x, ...shown(chart, panel)], place);
+        return { place, plot, width: place.clientWidth };
+      });
+    });
+  }
+
+  draw();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  new ResizeObserver(() => {
+    if (plots.some(({ place, width }) => place.clientWidth !== width)) draw();
+  }).observe(document.body);
+})();

@@ -1,0 +1,7 @@
+//! The promises of the actor system, in virtual time.
+
+mod calls;
+mod handlers;
+mod life;
+mod support;
+mod threads;

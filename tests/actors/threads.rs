@@ -1,0 +1,91 @@
+//! Callers and handlers on several threads, on a real clock.
+
+use std::convert::Infallible;
+use std::thread;
+
+use actix::Arbiter;
+use kanaloa::{PushingDispatcher, handler_fn};
+
+use crate::support::*;
+
+const CALLERS: u64 = 8;
+const CALLS: u64 = 500;
+
+/// Calls in a loop; returns the sum of what was answered.
+async fn caller(handle: Sleeper, caller: u64) -> u64 {
+    let mut sum = 0;
+    for n in 0..CALLS {
+        sum += handle.call(caller * CALLS + n).await.expect("nothing is refused");
+    }
+    sum
+}
+
+fn assert_all_answered(handle: &Sleeper, sum: u64) {
+    let calls = CALLERS * CALLS;
+    assert_eq!(sum, calls * (calls - 1) / 2);
+    let totals = handle.totals();
+    assert_eq!((totals.received, totals.completed), (calls, calls));
+    assert_adds_up(totals);
+}
+
+#[test]
+fn a_plain_multi_thread_tokio_calls_a_dispatcher_on_a_thread_of_its_own() {
+    let handler = handler_fn("echo", |n: u64| async move {
+        tokio::task::yield_now().await;
+        Ok::<_, Infallible>(n)
+    });
+    let handle =
+        PushingDispatcher::builder("thread").settings(fixed_and_open(4)).handler(handler).start_on_thread().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let sum = runtime.block_on(async {
+        let callers: Vec<_> = (0..CALLERS).map(|n| tokio::spawn(caller(handle.clone(), n))).collect();
+        let mut sum = 0;
+        for caller in callers {
+            sum += caller.await.unwrap();
+        }
+        sum
+    });
+    assert_all_answered(&handle, sum);
+}
+
+#[test]
+fn threads_without_a_runtime_call_handlers_on_several_arbiters() {
+    let (handle_is, handle) = std::sync::mpsc::channel();
+    let system = thread::spawn(move || {
+        let system = actix::System::new();
+        system.block_on(async {
+            let arbiters = [Arbiter::new(), Arbiter::new()];
+            let echo = |name: &str| {
+                handler_fn(name, |n: u64| async move {
+                    tokio::task::yield_now().await;
+                    Ok::<_, Infallible>(n)
+                })
+            };
+            let handle = PushingDispatcher::builder("arbiters")
+                .settings(fixed_and_open(2))
+                .handler_on(&arbiters[0].handle(), echo("a"))
+                .handler_on(&arbiters[1].handle(), echo("b"))
+                .handler(echo("c"))
+                .start_on(&Arbiter::current())
+                .unwrap();
+            handle_is.send((handle, actix::System::current())).unwrap();
+        });
+        system.run().unwrap();
+    });
+    let (handle, end): (Sleeper, actix::System) = handle.recv().unwrap();
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|n| {
+            let handle = handle.clone();
+            thread::spawn(move || futures::executor::block_on(caller(handle, n)))
+        })
+        .collect();
+    let sum = callers.into_iter().map(|caller| caller.join().unwrap()).sum();
+    assert_all_answered(&handle, sum);
+    let status = futures::executor::block_on(status(&handle));
+    assert_eq!(status.pools.iter().map(|pool| pool.succeeded).sum::<u64>(), CALLERS * CALLS);
+    for pool in &status.pools {
+        assert!(pool.succeeded > 0, "{pool:?}");
+    }
+    end.stop();
+    system.join().unwrap();
+}

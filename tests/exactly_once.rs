@@ -1,0 +1,466 @@
+//! Whatever happens, every work ends exactly once, the counters add up, and no worker and no wake-up is lost.
+
+#[path = "actors/support.rs"]
+#[allow(dead_code, reason = "this binary uses a part of it")]
+mod support;
+
+use std::cell::Cell;
+use std::future::{Future, pending};
+use std::rc::Rc;
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use futures::FutureExt;
+use futures::future::join_all;
+use kanaloa::config::AutothrottleAlgorithm;
+use kanaloa::{
+    Answer, Call, CallError, DispatcherHandle, Handler, OnCancel, PoolState, Priority, PushingDispatcher, Reply,
+    Totals, Work,
+};
+use proptest::prelude::*;
+use support::*;
+use tokio::time::Instant;
+
+/// What a handler does with a request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Act {
+    Answer(u64),
+    AnswerAtOnce,
+    Fail(u64),
+    PanicAtOnce,
+    PanicLater(u64),
+    PanicWhenDropped(u64),
+    Hang,
+    LeaveUnanswered(u64),
+    GoAway(u64),
+    Terminate(u64),
+    Hold(u64, u64),
+}
+
+const AS_PLANNED: &str = "as planned";
+
+/// What is in service now.
+type Running = Arc<AtomicUsize>;
+
+struct InService {
+    running: Running,
+    panics: bool,
+}
+
+impl Drop for InService {
+    fn drop(&mut self) {
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        if self.panics && !std::thread::panicking() {
+            panic!("{AS_PLANNED}");
+        }
+    }
+}
+
+struct Actor {
+    name: String,
+    on_cancel: OnCancel,
+    running: Running,
+    /// Makes it one that could not be sent to another thread.
+    served: Rc<Cell<u32>>,
+}
+
+impl Handler for Actor {
+    type Request = Act;
+    type Response = u32;
+    type Error = &'static str;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn on_cancel(&self) -> OnCancel {
+        self.on_cancel
+    }
+
+    fn handle(&self, act: Act) -> impl Future<Output = Reply<u32, &'static str>> {
+        assert!(act != Act::PanicAtOnce, "{AS_PLANNED}");
+        self.running.fetch_add(1, Ordering::Relaxed);
+        let panics = matches!(act, Act::PanicWhenDropped(_));
+        let in_service = InService { running: Arc::clone(&self.running), panics };
+        async move {
+            let _in_service = in_service;
+            self.served.set(self.served.get() + 1);
+            let success = Reply::success(self.served.get());
+            match act {
+                Act::AnswerAtOnce | Act::PanicAtOnce => return success,
+                // What cannot be stopped must end by itself, or it holds its slot for ever.
+                Act::Hang if self.on_cancel == OnCancel::RunOn => sleep_ms(1_000).await,
+                Act::Hang => pending().await,
+                Act::Answer(after)
+                | Act::Fail(after)
+                | Act::PanicLater(after)
+                | Act::PanicWhenDropped(after)
+                | Act::LeaveUnanswered(after)
+                | Act::GoAway(after)
+                | Act::Terminate(after)
+                | Act::Hold(after, _) => sleep_ms(after).await,
+            }
+            match act {
+                Act::Fail(_) => Reply::failure("failed"),
+                Act::PanicLater(_) => panic!("{AS_PLANNED}"),
+                Act::LeaveUnanswered(_) => Answer::Unanswered.into(),
+                Act::GoAway(_) => Reply::gone(),
+                Act::Terminate(_) => success.terminate(),
+                Act::Hold(_, pause) => success.hold(ms(pause)),
+                _ => success,
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Arrival {
+    after: u64,
+    act: Act,
+    class: u8,
+    deadline: Option<u64>,
+    way: Way,
+}
+
+/// How a work comes in, and whether its caller stays.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Way {
+    Call,
+    CallAndLeaveAfter(u64),
+    Tell,
+    Message,
+    MessageAndLeaveAfter(u64),
+}
+
+#[derive(Debug, Clone)]
+struct HandlerPlan {
+    runs_on: bool,
+    /// `None`: there is one. Otherwise it is made, and making it fails so often.
+    failures: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    /// All is waited for.
+    Quiet,
+    /// The last handle is dropped after so long.
+    Dropped(u64),
+    /// The System ends after so long.
+    System(u64),
+}
+
+#[derive(Debug, Clone)]
+struct Plan {
+    limit: usize,
+    plumb: bool,
+    back_pressure: bool,
+    capacity: usize,
+    service_timeout: u64,
+    request_timeout: Option<u64>,
+    handlers: Vec<HandlerPlan>,
+    arrivals: Vec<Arrival>,
+    end: End,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let time = 0..60u64;
+    prop_oneof![
+        12 => time.clone().prop_map(Act::Answer),
+        4 => Just(Act::AnswerAtOnce),
+        3 => time.clone().prop_map(Act::Fail),
+        1 => Just(Act::PanicAtOnce),
+        2 => time.clone().prop_map(Act::PanicLater),
+        1 => time.clone().prop_map(Act::PanicWhenDropped),
+        2 => Just(Act::Hang),
+        1 => time.clone().prop_map(Act::LeaveUnanswered),
+        1 => time.clone().prop_map(Act::GoAway),
+        1 => time.clone().prop_map(Act::Terminate),
+        1 => (time.clone(), time).prop_map(|(after, pause)| Act::Hold(after, pause)),
+    ]
+}
+
+fn arrival() -> impl Strategy<Value = Arrival> {
+    let way = prop_oneof![
+        4 => Just(Way::Call),
+        2 => (0..80u64).prop_map(Way::CallAndLeaveAfter),
+        1 => Just(Way::Tell),
+        1 => Just(Way::Message),
+        1 => (0..80u64).prop_map(Way::MessageAndLeaveAfter),
+    ];
+    (prop_oneof![2 => Just(0), 1 => 0..20u64], act(), 0..6u8, proptest::option::weighted(0.3, 0..150u64), way)
+        .prop_map(|(after, act, class, deadline, way)| Arrival { after, act, class, deadline, way })
+}
+
+prop_compose! {
+    fn plan()(
+        limit in 1..5usize,
+        plumb: bool,
+        back_pressure: bool,
+        capacity in prop_oneof![1..8usize, Just(1000)],
+        service_timeout in 5..100u64,
+        request_timeout in proptest::option::weighted(0.3, 1..100u64),
+        handlers in proptest::collection::vec(
+            (any::<bool>(), proptest::option::of(0..4u32))
+                .prop_map(|(runs_on, failures)| HandlerPlan { runs_on, failures }),
+            0..4,
+        ),
+        arrivals in proptest::collection::vec(arrival(), 0..60),
+        end in prop_oneof![
+            3 => Just(End::Quiet),
+            1 => (0..300u64).prop_map(End::Dropped),
+            1 => (0..300u64).prop_map(End::System),
+        ],
+    ) -> Plan {
+        let request_timeout = request_timeout.map(|more| service_timeout + more);
+        Plan { limit, plumb, back_pressure, capacity, service_timeout, request_timeout, handlers, arrivals, end }
+    }
+}
+
+type Dispatcher = DispatcherHandle<Act, u32, &'static str>;
+type Outcome = Result<u32, CallError<&'static str>>;
+
+fn start(plan: &Plan, running: &Running) -> Dispatcher {
+    let mut settings = fixed(plan.limit);
+    if !plan.back_pressure {
+        settings.back_pressure = None;
+    }
+    if let Some(autothrottle) = settings.autothrottle.as_mut().filter(|_| plan.plumb) {
+        autothrottle.algorithm = AutothrottleAlgorithm::Plumb;
+    }
+    settings.queue.capacity = plan.capacity;
+    settings.worker_pool.max_pool_size = 8;
+    settings.worker_pool.replenish_speed = ms(50);
+    settings.work.service_timeout = ms(plan.service_timeout);
+    settings.work.request_timeout = plan.request_timeout.map(ms);
+    let mut builder = PushingDispatcher::builder("any").settings(settings).clock(ms(0)).check(|n: u32| {
+        // Now and then the check fails or panics.
+        assert!(n % 31 != 0, "{AS_PLANNED}");
+        if n % 13 == 0 { Err("unchecked") } else { Ok(n) }
+    });
+    for (index, handler) in plan.handlers.iter().enumerate() {
+        let on_cancel = if handler.runs_on { OnCancel::RunOn } else { OnCancel::Stop };
+        let running = Arc::clone(running);
+        let make = move || Actor {
+            name: format!("handler-{index}"),
+            on_cancel,
+            running: Arc::clone(&running),
+            served: Rc::default(),
+        };
+        let failures = handler.failures.unwrap_or(0);
+        let tries = AtomicU32::new(0);
+        builder = builder.handler_factory(format!("handler-{index}"), move || {
+            let tried = tries.fetch_add(1, Ordering::Relaxed);
+            assert!(tried >= failures || tried % 2 == 0, "{AS_PLANNED}");
+            std::future::ready(if tried < failures { Err("not yet") } else { Ok(make()) })
+        });
+    }
+    builder.start().unwrap()
+}
+
+/// A call whose caller may leave.
+type Caller = std::pin::Pin<Box<dyn Future<Output = Option<Outcome>>>>;
+
+fn leave_after(answer: impl Future<Output = Outcome> + 'static, after: u64) -> Caller {
+    Box::pin(async move { tokio::time::timeout(ms(after), answer).await.ok() })
+}
+
+/// What callers saw, as the totals would count it.
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    completed: u64,
+    failed: u64,
+    timed_out: u64,
+    rejected: u64,
+}
+
+impl Seen {
+    fn add(&mut self, outcome: &Outcome) {
+        match outcome {
+            Ok(_) => self.completed += 1,
+            Err(CallError::Failed(_)) => self.failed += 1,
+            Err(CallError::TimedOut(_)) => self.timed_out += 1,
+            Err(CallError::Rejected(_)) => self.rejected += 1,
+        }
+    }
+}
+
+/// What has happened so far; read after the System has ended too.
+#[derive(Default)]
+struct Record {
+    seen: Mutex<Seen>,
+    submitted: AtomicUsize,
+    staying: Mutex<Vec<Call<u32, &'static str>>>,
+}
+
+async fn submit(handle: &Dispatcher, arrival: &Arrival, record: &Record) -> Option<Caller> {
+    let mut work = Work::new(arrival.act).priority(Priority::try_from(arrival.class).unwrap());
+    if let Some(deadline) = arrival.deadline {
+        work = work.deadline(Instant::now() + ms(deadline));
+    }
+    record.submitted.fetch_add(1, Ordering::Relaxed);
+    match arrival.way {
+        Way::Call => {
+            record.staying.lock().unwrap().push(handle.call(work));
+            None
+        }
+        Way::CallAndLeaveAfter(after) => Some(leave_after(handle.call(work), after)),
+        Way::Tell => {
+            if let Err(reason) = handle.tell(work) {
+                record.seen.lock().unwrap().add(&Err(CallError::Rejected(reason)));
+            }
+            None
+        }
+        Way::Message => {
+            let request = handle.addr().send(work);
+            Some(Box::pin(async move { Some(request.await.expect("it is handled")) }))
+        }
+        Way::MessageAndLeaveAfter(after) => {
+            let request = handle.addr().send(work);
+            Some(leave_after(async move { request.await.expect("it is handled") }, after))
+        }
+    }
+}
+
+/// The sum of what the works have come to, seen and unseen.
+fn assert_fits(totals: Totals, seen: Seen, submitted: u64) {
+    assert_adds_up(totals);
+    assert_eq!(totals.received, submitted);
+    assert!(
+        seen.completed <= totals.completed
+            && seen.failed <= totals.failed
+            && seen.timed_out <= totals.timed_out
+            && seen.rejected <= totals.rejected,
+        "{seen:?} {totals:?}"
+    );
+}
+
+fn run(plan: &Plan) {
+    let running = Running::default();
+    let record = Arc::new(Record::default());
+    let handle = virtual_time(drive(plan, Arc::clone(&running), Arc::clone(&record)));
+    // The System is gone now: whatever had not ended has.
+    let staying = std::mem::take(&mut *record.staying.lock().unwrap());
+    for call in staying {
+        let mut call = call;
+        match call.poll_unpin(&mut Context::from_waker(futures::task::noop_waker_ref())) {
+            Poll::Ready(outcome) => record.seen.lock().unwrap().add(&outcome),
+            Poll::Pending => panic!("a call is not answered"),
+        }
+    }
+    assert_eq!(running.load(Ordering::Relaxed), 0);
+    if let Some(handle) = handle {
+        let totals = handle.totals();
+        assert_eq!((totals.queued, totals.in_flight), (0, 0));
+        let seen = *record.seen.lock().unwrap();
+        assert_fits(totals, seen, record.submitted.load(Ordering::Relaxed) as u64);
+    }
+}
+
+/// Returns the handle, unless it was dropped on the way.
+async fn drive(plan: &Plan, running: Running, record: Arc<Record>) -> Option<Dispatcher> {
+    let handle = start(plan, &running);
+    let start = Instant::now();
+    let ends_at = match plan.end {
+        End::Quiet => None,
+        End::Dropped(after) | End::System(after) => Some(start + ms(after)),
+    };
+    let mut callers: Vec<Caller> = Vec::new();
+    for arrival in &plan.arrivals {
+        if ends_at.is_some_and(|at| Instant::now() + ms(arrival.after) >= at) {
+            break;
+        }
+        sleep_ms(arrival.after).await;
+        callers.extend(submit(&handle, arrival, &record).await);
+        assert_adds_up(handle.totals());
+        let totals = handle.totals();
+        assert!(totals.queued <= plan.capacity as u64, "{totals:?}");
+    }
+    let collecting = Arc::clone(&record);
+    let collect = actix::spawn(async move {
+        for outcome in join_all(callers).await.into_iter().flatten() {
+            collecting.seen.lock().unwrap().add(&outcome);
+        }
+    });
+    match plan.end {
+        End::Quiet => {
+            collect.await.unwrap();
+            let staying = std::mem::take(&mut *record.staying.lock().unwrap());
+            for outcome in join_all(staying).await {
+                record.seen.lock().unwrap().add(&outcome);
+            }
+            // Works that nobody waits for, and calls that run on, end too.
+            sleep_ms(5_000).await;
+            let totals = handle.totals();
+            assert_eq!((totals.queued, totals.in_flight), (0, 0));
+            assert_fits(totals, *record.seen.lock().unwrap(), record.submitted.load(Ordering::Relaxed) as u64);
+            assert_eq!(running.load(Ordering::Relaxed), 0);
+            assert_all_workers_wake(&handle, &record, &running).await;
+            Some(handle)
+        }
+        End::Dropped(_) => {
+            tokio::time::sleep_until(ends_at.unwrap_or(start)).await;
+            let addr = handle.addr().downgrade();
+            let watch = handle.clone();
+            drop(handle);
+            let totals = watch.totals();
+            assert_adds_up(totals);
+            drop(watch);
+            // Without handlers the queue is answered when the grace period ends; what runs, by the service-timeout.
+            sleep_ms(5_000).await;
+            collect.await.unwrap();
+            let staying = std::mem::take(&mut *record.staying.lock().unwrap());
+            for outcome in join_all(staying).await {
+                record.seen.lock().unwrap().add(&outcome);
+            }
+            assert!(addr.upgrade().is_none_or(|addr| !addr.connected()), "it has not stopped");
+            None
+        }
+        End::System(_) => {
+            tokio::time::sleep_until(ends_at.unwrap_or(start)).await;
+            assert_adds_up(handle.totals());
+            Some(handle)
+        }
+    }
+}
+
+/// As many works at once as there are slots: each finds a worker.
+async fn assert_all_workers_wake(handle: &Dispatcher, record: &Record, running: &Running) {
+    let status = status(handle).await;
+    let pools = status.pools.iter().filter(|pool| pool.state == PoolState::Running);
+    let slots: usize = pools.map(|pool| pool.limit).sum();
+    let mut probes = Vec::new();
+    for _ in 0..slots {
+        record.submitted.fetch_add(1, Ordering::Relaxed);
+        probes.push(handle.call(Work::new(Act::Answer(5)).priority(Priority::HIGHEST)));
+        settle().await;
+    }
+    assert_eq!(running.load(Ordering::Relaxed), slots, "{status:?}");
+    for outcome in join_all(probes).await {
+        record.seen.lock().unwrap().add(&outcome);
+    }
+}
+
+/// Keeps the planned panics out of the output.
+fn quiet() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let default = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if info.payload_as_str() != Some(AS_PLANNED) {
+                default(info);
+            }
+        }));
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_work_ends_exactly_once(plan in plan()) {
+        quiet();
+        run(&plan);
+    }
+}

@@ -1,0 +1,96 @@
+//! Files that cannot be read, or are not HOCON.
+
+use kanaloa::config::{ProblemKind, Settings};
+
+use crate::{Files, refused};
+
+#[test]
+fn a_missing_file_is_named() {
+    let files = Files::new("missing");
+    let missing = files.path("nowhere.conf");
+    let error = Settings::load([&missing]).unwrap_err();
+    assert_eq!(error.problems().len(), 1);
+    assert!(matches!(error.problems()[0].kind, ProblemKind::Unreadable(_)));
+    let start = format!("{}: cannot be read: ", missing.display());
+    assert!(error.to_string().starts_with(&start), "{error}");
+}
+
+#[test]
+fn several_files_are_all_reported() {
+    let files = Files::new("several");
+    let wrong = files.with("wrong.conf", "kanaloa {\n  queue = 1\n}");
+    let missing = files.path("nowhere.conf");
+    let broken = files.with("broken.conf", "kanaloa {");
+    let error = Settings::load([&wrong, &missing, &broken]).unwrap_err();
+    let places: Vec<_> = error.problems().iter().map(|p| (p.source.clone().unwrap(), p.line)).collect();
+    let name = |path: &std::path::Path| path.display().to_string();
+    assert_eq!(places, [(name(&wrong), Some(2)), (name(&missing), None), (name(&broken), Some(1))]);
+}
+
+#[test]
+fn a_surplus_brace_does_not_swallow_the_rest() {
+    let cases = [
+        ("kanaloa {\n}\n}\nkanaloa.default-dispatcher.queue.capacity = 0", "app.conf:3: surplus }"),
+        ("{ kanaloa {} }\n}", "app.conf:2: surplus }"),
+        ("}", "app.conf:1: surplus }"),
+        ("a = 1\r\n\r\n}\r\nb = 2", "app.conf:3: surplus }"),
+        ("a = \"\"\"\n}\n\"\"\"\n# }\n}", "app.conf:5: surplus }"),
+        ("a = [1]\n]", "app.conf:2: surplus ]"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(refused(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn an_unclosed_brace_is_named_by_the_line_that_opens_it() {
+    assert_eq!(refused("kanaloa {\n  default-dispatcher {\n  }\n\n"), "app.conf:1: { is never closed");
+    assert_eq!(refused("\nkanaloa.dispatchers = [1, 2"), "app.conf:2: [ is never closed");
+    assert_eq!(refused("a {\n  b = [\n}"), "app.conf:3: } cannot close the [ of line 2");
+}
+
+#[test]
+fn other_mistakes_in_the_syntax_name_file_and_line() {
+    let error = Settings::parse("app.conf", "a = 1\nkanaloa = \"half").unwrap_err();
+    assert!(matches!(error.problems()[0].kind, ProblemKind::Syntax(_)));
+    assert_eq!((error.problems()[0].source.as_deref(), error.problems()[0].line), (Some("app.conf"), Some(2)));
+    assert_eq!(refused("[1, 2]"), "app.conf:1: expected an object at the top of the file, found a list");
+}
+
+#[test]
+fn an_include_is_refused_rather_than_ignored() {
+    assert_eq!(refused("\ninclude \"other.conf\""), "app.conf:2: include is not supported");
+    assert_eq!(refused("a { b { include \"other.conf\" } }"), "app.conf:1: include is not supported");
+}
+
+#[test]
+fn a_reference_to_nothing_names_its_file_and_line() {
+    let files = Files::new("reference");
+    let first = files.with("first.conf", "other = 1\n\nkanaloa.default-dispatcher.queue.capacity = ${nowhere}");
+    let second = files.with("second.conf", "kanaloa.default-dispatcher.update-interval = soon");
+    let error = Settings::load([&first, &second]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{}:3: could not resolve substitution: ${{nowhere}}\n\
+             {}:1: kanaloa.default-dispatcher.update-interval: expected a duration such as 500ms, found \"soon\"",
+            first.display(),
+            second.display()
+        )
+    );
+}
+
+#[test]
+fn a_reference_inside_a_longer_value_is_found_too() {
+    assert_eq!(
+        refused("\nkanaloa.default-dispatcher.update-interval = ${nowhere} s"),
+        "app.conf:2: could not resolve substitution: ${nowhere}"
+    );
+}
+
+#[test]
+fn references_that_lead_in_a_circle_are_refused() {
+    let error = Settings::parse("app.conf", "a = ${b}\nb = ${a}").unwrap_err();
+    assert!(matches!(error.problems()[0].kind, ProblemKind::Unresolved(_)), "{error}");
+    assert_eq!(error.problems()[0].source.as_deref(), Some("app.conf"));
+}
