@@ -236,8 +236,8 @@ fn start(plan: &Plan, running: &Running) -> Dispatcher {
     settings.work.request_timeout = plan.request_timeout.map(ms);
     let mut builder = PushingDispatcher::builder("any").settings(settings).clock(ms(0)).check(|n: u32| {
         // Now and then the check fails or panics.
-        assert!(n % 31 != 0, "{AS_PLANNED}");
-        if n % 13 == 0 { Err("unchecked") } else { Ok(n) }
+        assert!(!n.is_multiple_of(31), "{AS_PLANNED}");
+        if n.is_multiple_of(13) { Err("unchecked") } else { Ok(n) }
     });
     for (index, handler) in plan.handlers.iter().enumerate() {
         let on_cancel = if handler.runs_on { OnCancel::RunOn } else { OnCancel::Stop };
@@ -252,7 +252,7 @@ fn start(plan: &Plan, running: &Running) -> Dispatcher {
         let tries = AtomicU32::new(0);
         builder = builder.handler_factory(format!("handler-{index}"), move || {
             let tried = tries.fetch_add(1, Ordering::Relaxed);
-            assert!(tried >= failures || tried % 2 == 0, "{AS_PLANNED}");
+            assert!(tried >= failures || tried.is_multiple_of(2), "{AS_PLANNED}");
             std::future::ready(if tried < failures { Err("not yet") } else { Ok(make()) })
         });
     }
@@ -448,7 +448,8 @@ fn quiet() {
     ONCE.call_once(|| {
         let default = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if info.payload_as_str() != Some(AS_PLANNED) {
+            let message = info.payload().downcast_ref::<String>();
+            if message.is_none_or(|message| message != AS_PLANNED) {
                 default(info);
             }
         }));

@@ -114,7 +114,12 @@ where
 {
     queue: Addr<QueueActor<Queued<Req, Res, Err>>>,
     expirer: Addr<Expirer<Queued<Req, Res, Err>>>,
-    regulation: Option<(Addr<RegulatorActor>, Addr<QueueSampler<Queued<Req, Res, Err>>>)>,
+    regulation: Option<Regulation<Queued<Req, Res, Err>>>,
+}
+
+struct Regulation<T: Waiting> {
+    regulator: Addr<RegulatorActor>,
+    sampler: Addr<QueueSampler<T>>,
 }
 
 /// Samples of the queue are taken this many times in the time at which refusing begins, so that the control acts well
@@ -162,9 +167,9 @@ where
             let regulator = RegulatorActor::new(Arc::clone(shared), back_pressure).start();
             let period = settings.update_interval.min(back_pressure.reference_delay / SAMPLES_PER_REFERENCE_DELAY);
             let sampler = QueueSampler::new(Arc::clone(shared), Arc::clone(backlog), regulator.clone(), period).start();
-            (regulator, sampler)
+            Regulation { regulator, sampler }
         });
-        let sampler = regulation.as_ref().map(|(_, sampler)| sampler.clone());
+        let sampler = regulation.as_ref().map(|regulation| regulation.sampler.clone());
         let queue =
             QueueActor::new(Arc::clone(shared), Arc::clone(intake), Arc::clone(backlog), expirer.clone(), sampler);
         QueueSide { queue: queue.start(), expirer, regulation }
@@ -213,7 +218,8 @@ where
                 self.is_grace_over = true;
             }
             self.plan.shared.set_gate(Gate::Open);
-            if let Some((regulator, sampler)) = self.queue.as_ref().and_then(|queue| queue.regulation.as_ref()) {
+            let regulation = self.queue.as_ref().and_then(|queue| queue.regulation.as_ref());
+            if let Some(Regulation { regulator, sampler }) = regulation {
                 regulator.do_send(Begin);
                 if self.plan.shared.start_sampling() {
                     sampler.do_send(Resume);
@@ -307,7 +313,7 @@ where
         if let Some(QueueSide { queue, expirer, regulation }) = &self.queue {
             queue.do_send(Stop);
             expirer.do_send(Stop);
-            if let Some((regulator, sampler)) = regulation {
+            if let Some(Regulation { regulator, sampler }) = regulation {
                 sampler.do_send(Stop);
                 regulator.do_send(Stop);
             }

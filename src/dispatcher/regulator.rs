@@ -52,6 +52,7 @@ impl Handler<QueueSample> for RegulatorActor {
 
     fn handle(&mut self, sample: QueueSample, _: &mut Self::Context) {
         let admission = self.law.sample(&sample);
+        self.shared.set_at_rest(self.law.is_at_rest());
         if self.has_begun {
             self.shared.publish(admission);
         }

@@ -119,6 +119,8 @@ pub(crate) struct Shared {
     inside: Apart<Inside>,
     /// Whether the queue is being sampled.
     is_sampling: AtomicBool,
+    /// Whether the regulator has forgotten the last overload.
+    is_at_rest: AtomicBool,
     /// Whether somebody waits for the last work to end.
     draining: AtomicBool,
     drained: AtomicWaker,
@@ -148,6 +150,7 @@ impl Shared {
             door: Apart::default(),
             inside: Apart::default(),
             is_sampling: AtomicBool::new(false),
+            is_at_rest: AtomicBool::new(true),
             draining: AtomicBool::new(false),
             drained: AtomicWaker::new(),
         }
@@ -259,6 +262,14 @@ impl Shared {
 
     pub(crate) fn stop_sampling(&self) {
         self.is_sampling.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.is_at_rest.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_at_rest(&self, is_at_rest: bool) {
+        self.is_at_rest.store(is_at_rest, Ordering::Relaxed);
     }
 
     pub(crate) fn arrivals(&self) -> Arrivals {

@@ -111,28 +111,34 @@ impl<H: Handler> Duty<H> {
         let mut timer = SlowTimer::default();
         let mut served_in_a_row = 0;
         // The end of one work is the start of the next: reading the clock is not for nothing.
-        let mut now = Some(Instant::now());
+        let mut now = Instant::now();
         loop {
-            let pulled = poll_fn(|cx| {
-                let now = now.take().unwrap_or_else(Instant::now);
-                match self.seat.pull(cx.waker(), now) {
-                    Pull::Work { work, more } => Poll::Ready(Some((work, more, now))),
-                    Pull::Leave => Poll::Ready(None),
-                    Pull::Idle => {
-                        served_in_a_row = 0;
-                        Poll::Pending
-                    }
+            let (mut pulled, mut has_slept) = (Pull::Idle, false);
+            poll_fn(|cx| {
+                if has_slept {
+                    now = Instant::now();
                 }
-            });
-            let Some((work, more, started)) = pulled.await else {
+                pulled = self.seat.pull(cx.waker(), now);
+                if !matches!(pulled, Pull::Idle) {
+                    return Poll::Ready(());
+                }
+                (has_slept, served_in_a_row) = (true, 0);
+                Poll::Pending
+            })
+            .await;
+            let Pull::Work { work, more } = pulled else {
                 self.is_dismissed = true;
                 return;
             };
-            now = Some(self.serve(work, more, started, &mut timer).await);
+            if self.is_worth_serving(&work, now) {
+                now = self.serve(work, more, now, &mut timer).await;
+            } else {
+                self.turn_away(work, now);
+            }
             served_in_a_row += 1;
             if served_in_a_row == BUDGET {
-                (served_in_a_row, now) = (0, None);
                 yield_now().await;
+                (served_in_a_row, now) = (0, Instant::now());
             }
         }
     }
@@ -140,8 +146,8 @@ impl<H: Handler> Duty<H> {
     /// Serves one work and returns the time at its end.
     async fn serve(&self, work: QueuedFor<H>, more: bool, started: Instant, timer: &mut SlowTimer) -> Instant {
         let station = &*self.station;
-        let handler = station.handler.borrow().clone();
-        let (Some(handler), Some(work)) = (handler, self.worth_serving(work, started)) else { return started };
+        // There is one while the gate is open.
+        let Some(handler) = station.handler.borrow().clone() else { return started };
         let Queued { request, mut ticket, since, deadline, .. } = work;
         let since = since.unwrap_or(started);
         ticket.enter_service();
@@ -214,18 +220,17 @@ impl<H: Handler> Duty<H> {
         if late.is_some() { Instant::now() } else { now }
     }
 
+    fn is_worth_serving(&self, work: &QueuedFor<H>, now: Instant) -> bool {
+        !work.ticket.is_abandoned() && !work.has_expired(now, self.station.shared.patience())
+    }
+
     /// Answers a work that is not worth serving any more.
-    fn worth_serving(&self, work: QueuedFor<H>, now: Instant) -> Option<QueuedFor<H>> {
+    fn turn_away(&self, work: QueuedFor<H>, now: Instant) {
         if work.ticket.is_abandoned() {
             work.abandon();
-            return None;
+        } else {
+            work.expire(now, self.station.shared.patience(), self.station.shared.admission().drop_rate());
         }
-        let patience = self.station.shared.patience();
-        if work.has_expired(now, patience) {
-            work.expire(now, patience, self.station.shared.admission().drop_rate());
-            return None;
-        }
-        Some(work)
     }
 
     /// Answers the caller, if it still waits, and follows the handler's instruction.

@@ -15,6 +15,8 @@ const CLASSES: usize = crate::dispatcher::Priority::CLASSES;
 #[derive(Debug)]
 pub(crate) struct Lanes<T> {
     lanes: [Lane<T>; CLASSES],
+    /// Which lanes hold items, a bit for each: most of the time it is one.
+    occupied: u8,
     dated: BTreeSet<(Instant, Ticket)>,
     arrivals: u64,
 }
@@ -103,7 +105,7 @@ const SPARE_GAPS: usize = 64;
 
 impl<T: Waiting> Lanes<T> {
     pub(crate) fn new() -> Self {
-        Lanes { lanes: std::array::from_fn(|_| Lane::new()), dated: BTreeSet::new(), arrivals: 0 }
+        Lanes { lanes: std::array::from_fn(|_| Lane::new()), occupied: 0, dated: BTreeSet::new(), arrivals: 0 }
     }
 
     #[cfg(test)]
@@ -112,13 +114,14 @@ impl<T: Waiting> Lanes<T> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.lanes.iter().all(|lane| lane.slots.is_empty())
+        self.occupied == 0
     }
 
     pub(crate) fn push(&mut self, item: T) {
         let (class, sheds_at) = (item.class(), item.sheds_at());
         let position = self.lanes[class].push(self.arrivals, item);
         self.arrivals += 1;
+        self.occupied |= 1 << class;
         if let Some(at) = sheds_at {
             self.dated.insert((at, (class, position)));
         }
@@ -126,21 +129,36 @@ impl<T: Waiting> Lanes<T> {
 
     /// Takes the item that is to be served next: the one that came first.
     pub(crate) fn pop(&mut self) -> Option<T> {
-        let mut oldest: Option<(u64, usize)> = None;
-        for (class, lane) in self.lanes.iter().enumerate() {
-            if let Some(front) = lane.slots.front()
-                && oldest.is_none_or(|(arrival, _)| front.arrival < arrival)
-            {
-                oldest = Some((front.arrival, class));
-            }
-        }
-        let (_, class) = oldest?;
+        let class = self.next_lane()?;
         let position = self.lanes[class].first;
         let item = self.lanes[class].take_first()?;
+        self.taken(class);
         if let Some(at) = item.sheds_at() {
             self.dated.remove(&(at, (class, position)));
         }
         Some(item)
+    }
+
+    fn next_lane(&self) -> Option<usize> {
+        let mut rest = self.occupied;
+        if rest.is_power_of_two() {
+            return Some(rest.trailing_zeros() as usize);
+        }
+        let mut oldest = None;
+        while rest != 0 {
+            let class = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            let arrival = self.lanes[class].slots.front().map(|slot| slot.arrival);
+            oldest = oldest.into_iter().chain(arrival.map(|arrival| (arrival, class))).min();
+        }
+        oldest.map(|(_, class)| class)
+    }
+
+    /// Takes note that a lane has lost an item.
+    fn taken(&mut self, class: usize) {
+        if self.lanes[class].items == 0 {
+            self.occupied &= !(1 << class);
+        }
     }
 
     /// Takes out an item whose own time has come at `now`, or else the oldest that brought none if `is_over` says so.
@@ -180,6 +198,7 @@ impl<T: Waiting> Lanes<T> {
 
     fn take(&mut self, (class, position): Ticket) -> Option<T> {
         let item = self.lanes[class].take(position)?;
+        self.taken(class);
         if let Some(at) = item.sheds_at() {
             self.dated.remove(&(at, (class, position)));
         }

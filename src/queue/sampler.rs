@@ -15,8 +15,8 @@ use crate::dispatcher::{Arrivals, RegulatorActor, Shared, Stop};
 #[rtype(result = "()")]
 pub(crate) struct Resume;
 
-/// Takes a sample of the queue every period, for as long as works arrive or wait; a dispatcher without traffic has no
-/// timer running.
+/// Takes a sample of the queue every period, for as long as works arrive or wait or the regulator has something to
+/// forget; a dispatcher without traffic has no timer running.
 #[derive(Debug)]
 pub(crate) struct QueueSampler<T: Waiting> {
     shared: Arc<Shared>,
@@ -68,7 +68,7 @@ impl<T: Waiting> QueueSampler<T> {
         // Before the sample is taken: what arrives after it calls again.
         self.shared.stop_sampling();
         let sample = self.sample();
-        let goes_on = sample.arrived > 0 || sample.queued > 0;
+        let goes_on = sample.arrived > 0 || sample.queued > 0 || !self.shared.is_at_rest();
         self.regulator.do_send(sample);
         if goes_on {
             self.shared.start_sampling();

@@ -3,5 +3,6 @@
 mod calls;
 mod handlers;
 mod life;
+mod overload;
 mod support;
 mod threads;

@@ -44,7 +44,8 @@ pub struct Applicant {
 pub enum Refusal {
     /// More arrives than the service can handle.
     OverCapacity {
-        /// How long it would have waited for the service. While no process time is known, the longest that a work may wait.
+        /// How long it would have waited for the service. While no process time is known, the longest that a work may
+        /// wait.
         expected_wait: Duration,
         /// The share of works refused lately: 0 to 1.
         drop_rate: f64,

@@ -39,7 +39,8 @@ pub struct QueueSample {
 pub struct ServiceSample {
     /// Sum of the concurrency limits.
     pub limit: usize,
-    /// Sum over the handlers of concurrency limit / mean process time, in works per second; 0 if no process time is known.
+    /// Sum over the handlers of concurrency limit / mean process time, in works per second; 0 if no process time is
+    /// known.
     pub leaving_rate: f64,
     /// Mean process time of successes; `None` before the first.
     pub process_time: Option<Duration>,
@@ -54,4 +55,7 @@ pub trait Regulator: Debug + Send {
 
     /// The share of the arriving works that was refused lately: 0 to 1.
     fn drop_rate(&self) -> f64;
+
+    /// Whether more samples in which nothing arrives and nothing waits would change nothing.
+    fn is_at_rest(&self) -> bool;
 }

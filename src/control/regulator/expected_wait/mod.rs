@@ -1,45 +1,4 @@
 //! A regulator that lets in what will be served soon enough.
-//!
-//! # The rule
-//!
-//! Let R be the mean process time and *mu* the rate at which works leave the queue, Σ limit/R over the handlers that take
-//! work. A work that finds *length* works ahead waits length/mu. It is let in if the queue is empty, or
-//!
-//! ```text
-//! T = its time left, or max(1 s, 5·R)        room = max(0, T − R)
-//! W = min(max(1 s, 5·R), max(T, 1 s))        burst = min(room, W)/2
-//! standing = min(max(m, 20/mu), burst)
-//! allowed = (standing + (burst − standing)·clamp(2 − over/W, 0, 1))·(1 − 0.16·class)
-//! length/mu ≤ allowed
-//! ```
-//!
-//! - A burst may fill half of the room, a queue that does not go away only the standing delay, and what is allowed
-//!   sinks from one to the other within W rather than at once, which would refuse even the best class while the
-//!   queue drains.
-//! - `over` tells them apart: it grows with the time in which work waits and shrinks four times as fast while none
-//!   does, within 0..2W. The time since the queue was last empty would not do: a moment without a queue, as each
-//!   step of a concurrency limit makes, would allow a new burst.
-//! - m, the mean of min(reference delay, room/4) over the works that arrive, is common to all: with a standing delay
-//!   of its own each, the patient would starve the impatient.
-//! - At least 20 places: by time alone, a slow service would have hardly any queue and idle between arrivals.
-//!
-//! What has waited for 0.6·T is shed, see [`Admission::longest_wait`].
-//!
-//! # The regimes
-//!
-//! Nothing known of the service: as many as the concurrency limit and 20 more may wait. Calm: bursts up to T/2.
-//! Overload, after 2W: standing delay, one refusal for each work too many, at once. All handlers held: what
-//! remains of the pause counts as wait.
-//!
-//! # Where it is weak
-//!
-//! A wrong concurrency limit is an error in mu. After a step of the load, waits reach T/2 for up to 2W, by design. Just
-//! below capacity (99 %) it refuses about 2 % without need.
-//!
-//! # Sources
-//!
-//! Found in simulation. Deciding by the expected wait is Little's law, as in the original Kanaloa's delay; telling
-//! bursts from standing queues is the idea of CoDel (Nichols and Jacobson, 2012).
 
 mod drop_rate;
 mod rule;
@@ -57,11 +16,52 @@ use super::{Admission, QueueSample, Regulator, ServiceSample};
 /// Weight of one arrival in the common standing delay.
 const ARRIVAL_WEIGHT: f64 = 1.0 / 200.0;
 
-/// How much faster calm makes up for overload than overload builds up: a burst is allowed again soon after a real calm, and
-/// not after a moment's.
+/// How much faster calm makes up for overload than overload builds up: a burst is allowed again soon after a real
+/// calm, and not after a moment's.
 const RECOVERY: f64 = 4.0;
 
-/// Decides by the time that a work would wait.
+/// Lets in the works that will be served soon enough, by the time that each would wait.
+///
+/// # The rule
+///
+/// Let R be the mean process time and *mu* the rate at which works leave the queue, Σ limit/R over the handlers that
+/// take work. A work that finds *length* works ahead waits length/mu. It is let in if the queue is empty, or
+///
+/// ```text
+/// T = its time left, or max(1 s, 5·R)        room = max(0, T − R)
+/// W = min(max(1 s, 5·R), max(T, 1 s))        burst = min(room, W)/2
+/// standing = min(max(m, 20/mu), burst)
+/// allowed = (standing + (burst − standing)·clamp(2 − over/W, 0, 1))·(1 − 0.16·class)
+/// length/mu ≤ allowed
+/// ```
+///
+/// - A burst may fill half of the room, a queue that does not go away only the standing delay, and what is allowed
+///   sinks from one to the other within W rather than at once, which would refuse even the best class while the
+///   queue drains.
+/// - `over` tells them apart: it grows with the time in which work waits and shrinks four times as fast while none
+///   does, within 0..2W. The time since the queue was last empty would not do: a moment without a queue, as each
+///   step of a concurrency limit makes, would allow a new burst.
+/// - m, the mean of min(reference delay, room/4) over the works that arrive, is common to all: with a standing delay
+///   of its own each, the patient would starve the impatient.
+/// - At least 20 places: by time alone, a slow service would have hardly any queue and idle between arrivals.
+///
+/// What has waited for 0.6·T is shed, see [`Admission::longest_wait`].
+///
+/// # The regimes
+///
+/// Nothing known of the service: as many as the concurrency limit and 20 more may wait. Calm: bursts up to T/2.
+/// Overload, after 2W: standing delay, one refusal for each work too many, at once. All handlers held: what
+/// remains of the pause counts as wait.
+///
+/// # Where it is weak
+///
+/// A wrong concurrency limit is an error in mu. After a step of the load, waits reach T/2 for up to 2W, by design. Just
+/// below capacity (99 %) it refuses about 2 % without need.
+///
+/// # Sources
+///
+/// Found in simulation. Deciding by the expected wait is Little's law, as in the original Kanaloa's delay; telling
+/// bursts from standing queues is the idea of CoDel (Nichols and Jacobson, 2012).
 #[derive(Debug, Clone)]
 pub struct ExpectedWait {
     reference_delay: Duration,
@@ -111,5 +111,9 @@ impl Regulator for ExpectedWait {
 
     fn drop_rate(&self) -> f64 {
         self.drop_rate.get()
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.over == 0.0 && self.drop_rate() == 0.0
     }
 }

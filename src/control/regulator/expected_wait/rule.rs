@@ -19,8 +19,8 @@ const BURST_SHARE: f64 = 0.5;
 const STANDING_SHARE: f64 = 0.25;
 /// Each class below the best is allowed this much less wait, so that the lowest, with a fifth, gives way first.
 const CLASS_STEP: f64 = 0.16;
-/// A work is shed once it has waited for this share of its time: most that still wait then would be late, and others behind
-/// them would become so.
+/// A work is shed once it has waited for this share of its time: most that still wait then would be late, and others
+/// behind them would become so.
 const SHED_SHARE: f64 = 0.6;
 /// Overload, in W, up to which a burst is a burst; after one more W it is a standing queue. `over` is kept
 /// below this.
@@ -86,7 +86,8 @@ impl Rule {
         self.service.map_or(0.0, |service| service.process_time)
     }
 
-    /// The longest wait at which a work of this class is let in, with so much time left if it has a deadline of its own.
+    /// The longest wait at which a work of this class is let in, with so much time left if it has a deadline of its
+    /// own.
     pub(in crate::control::regulator) fn allowed_wait(&self, left: Option<f64>, class: f64) -> f64 {
         let longest_burst = self.patience().min(left.unwrap_or(f64::INFINITY).max(SHORTEST_PATIENCE));
         let burst = BURST_SHARE * self.room(left.unwrap_or(self.patience())).min(longest_burst);

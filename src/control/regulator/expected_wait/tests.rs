@@ -349,3 +349,19 @@ proptest! {
         prop_assert!(admission.standing_delay(left.unwrap_or_default()) <= REFERENCE_DELAY);
     }
 }
+
+#[test]
+fn is_at_rest_when_overload_and_refusals_are_forgotten() {
+    let (mut regulator, _) = after_waiting(ms(500), twenty_slots());
+    assert!(!regulator.is_at_rest());
+    let calm = |elapsed| QueueSample { elapsed, ..quiet(twenty_slots()) };
+    regulator.sample(&calm(ms(100)));
+    assert!(!regulator.is_at_rest());
+    // Calm counts four times.
+    regulator.sample(&calm(ms(26)));
+    assert!(regulator.is_at_rest());
+    regulator.sample(&QueueSample { arrived: 4, refused: 1, ..calm(TICK) });
+    assert!(!regulator.is_at_rest());
+    regulator.sample(&calm(ms(10_000)));
+    assert!(regulator.is_at_rest());
+}

@@ -4,8 +4,8 @@
 const MOST: f64 = 0.4;
 /// Full windows since the demand last fell short that make an overload: a burst is over by then.
 const TIGHT_AFTER: u32 = 4;
-/// The throughput in bursts, as a share of the one at the tight limit, above which headroom grows. A service that loses by
-/// contention stays below.
+/// The throughput in bursts, as a share of the one at the tight limit, above which headroom grows. A service that
+/// loses by contention stays below.
 const EARNED_ABOVE: f64 = 0.87;
 /// How much of what throughput is above or below that the headroom takes over per window.
 const EARNING: f64 = 0.3;

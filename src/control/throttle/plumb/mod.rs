@@ -1,48 +1,4 @@
 //! Plumb: holds the queue inside the service just above nothing.
-//!
-//! # The idea
-//!
-//! On a service with slots, throughput is X(n) = min(n/S, X̂): every concurrency limit above the knee n* = X̂·S only
-//! makes a queue in the service, and every one below wastes slots. A process time R is that wait plus the service's
-//! own time. With *m* the soft minimum −τ·ln(mean e^(−R/τ)) of R, and *base* what m is without a queue,
-//!
-//! ```text
-//! queue in the service   q = X·(m − base)        X = Σ in flight / Σ R   (Little)
-//! knee                     = L − q               L = mean in flight
-//! target                   = knee + goal         goal = 0.3·√n·clamp((20/n)^¼, 0.3, 3)
-//! ```
-//!
-//! Noise of q grows with √n, so thresholds are in units of √n. The goal grows more slowly than that, which keeps
-//! the shares of several proxies in front of one service together.
-//!
-//! # The regimes
-//!
-//! A window of successes (twice the limit, once when in a hurry, at least 8) is measured, then something is decided:
-//!
-//! - *Cold*: the first few process times set τ. Also when all have become hundreds of times τ, a service hardly the same.
-//! - *High*, at the target: steers it to knee + goal. Growth doubles the limit while [`Drive`] is high and a quarter
-//!   of the limit is not queue yet.
-//! - *Low*: now and then a dip just below the knee shows the base.
-//! - *Check*: a large queue means fewer slots or slower ones. The limit is cut: if m falls with it, it was a queue.
-//! - *Starved*: the demand is below the limit. The target rests, and the limit gets [`Headroom`].
-//! - *Silent*: timeouts prevail. The target is halved, and the next success starts cold.
-//!
-//! Failures and cancelled attempts are ignored: they tell nothing about how long the service takes.
-//!
-//! # Where it is weak
-//!
-//! - It assumes slots that are served first come, first served. Before a service that shares its processor among
-//!   all calls the soft minimum hides most of the queue, and the limit runs away.
-//! - Proxies of one service agree on the sum of their limits; their shares drift by a quarter. One that is fully
-//!   served never dips and so never learns.
-//! - A service of one very slow slot is met with a limit of 4, so the start is measured inside its own queue.
-//! - Capacity that changes every few seconds is followed a few windows late.
-//!
-//! # Sources
-//!
-//! The knee and its estimate by Little's law are those of Vegas and of Netflix's `concurrency-limits`; the score of
-//! the original Kanaloa, (1−w)·ln X − w·ln R, is best at the same knee on such a service. Soft minimum, dips on a
-//! common clock and the check were found in simulation.
 
 mod base;
 mod dips;
@@ -98,7 +54,51 @@ const EARLY_ALARM: f64 = 3.0;
 
 /// Finds the knee of a service that works off calls in slots, and sits just above it.
 ///
-/// Start, minimum and maximum are concurrency limits. About one `exp` per success and no allocation.
+/// It costs about one `exp` per success, and never allocates.
+///
+/// # The idea
+///
+/// On a service with slots, throughput is X(n) = min(n/S, X̂): every concurrency limit above the knee n* = X̂·S only
+/// makes a queue in the service, and every one below wastes slots. A process time R is that wait plus the service's
+/// own time. With *m* the soft minimum −τ·ln(mean e^(−R/τ)) of R, and *base* what m is without a queue,
+///
+/// ```text
+/// queue in the service   q = X·(m − base)        X = Σ in flight / Σ R   (Little)
+/// knee                     = L − q               L = mean in flight
+/// target                   = knee + goal         goal = 0.3·√n·clamp((20/n)^¼, 0.3, 3)
+/// ```
+///
+/// Noise of q grows with √n, so thresholds are in units of √n. The goal grows more slowly than that, which keeps
+/// the shares of several proxies in front of one service together.
+///
+/// # The regimes
+///
+/// A window of successes (twice the limit, once when in a hurry, at least 8) is measured, then something is decided:
+///
+/// - *Cold*: the first few process times set τ. So they do again when all have become hundreds of times τ.
+/// - *High*, at the target: steers it to knee + goal. Growth doubles the limit while its drive is high and a quarter
+///   of the limit is not queue yet.
+/// - *Low*: now and then a dip just below the knee shows the base.
+/// - *Check*: a large queue means fewer slots or slower ones. The limit is cut: if m falls with it, it was a queue.
+/// - *Starved*: the demand is below the limit. The target rests, and the limit gets headroom.
+/// - *Silent*: timeouts prevail. The target is halved, and the next success starts cold.
+///
+/// Failures and cancelled attempts are ignored: they tell nothing about how long the service takes.
+///
+/// # Where it is weak
+///
+/// - It assumes slots that are served first come, first served. Before a service that shares its processor among
+///   all calls the soft minimum hides most of the queue, and the limit runs away.
+/// - Proxies of one service agree on the sum of their limits; their shares drift by a quarter. One that is fully
+///   served never dips and so never learns.
+/// - A service of one very slow slot is met with a limit of 4, so the start is measured inside its own queue.
+/// - Capacity that changes every few seconds is followed a few windows late.
+///
+/// # Sources
+///
+/// The knee and its estimate by Little's law are those of Vegas and of Netflix's `concurrency-limits`; the score of
+/// the original Kanaloa, (1−w)·ln X − w·ln R, is best at the same knee on such a service. Soft minimum, dips on a
+/// common clock and the check were found in simulation.
 #[derive(Debug, Clone)]
 pub struct Plumb {
     min: usize,
@@ -240,7 +240,7 @@ impl Plumb {
 
     /// Whether half a window already shows far too large a queue.
     fn early_alarm(&self) -> bool {
-        let half = (self.limit as f64 / 2.0).ceil();
+        let half = self.limit.div_ceil(2) as f64;
         if self.window.count() != half || half < SMALLEST_WINDOW || self.mode.is_check() || self.drive.hurries() {
             return false;
         }

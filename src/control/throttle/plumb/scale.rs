@@ -6,8 +6,8 @@ use super::window::{Reading, soft_minimum};
 const FIRST_TIMES: usize = 4;
 /// τ from the first few times, as a share of their mean: between what fixed and what exponential times call for.
 const FIRST_SHARE: f64 = 0.25;
-/// τ = mean / (8 cv²) within an eighth and a half of the mean: the more the times vary, the more the shortest must count;
-/// a smaller τ than an eighth would follow single samples, and above a half the soft minimum becomes the mean.
+/// τ = mean / (8 cv²) within an eighth and a half of the mean: the more the times vary, the more the shortest must
+/// count; a smaller τ than an eighth would follow single samples, and above a half the soft minimum becomes the mean.
 const VARIATION_DIVISOR: f64 = 8.0;
 const SMALLEST_SHARE: f64 = 1.0 / 8.0;
 const LARGEST_SHARE: f64 = 0.5;

@@ -107,6 +107,7 @@ impl Plumb {
             self.grow(self.drive.ramp(self.goal()));
         } else {
             self.drive.end_fast_growth();
+            // a short window may show too large a queue: what was good a moment ago still is
             self.set_target(wanted.max(self.last_good.min(self.target)));
         }
     }
