@@ -10,8 +10,10 @@ use actix::{Actor, Arbiter, ArbiterHandle, System};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use super::handle::{DispatcherHandle, Door};
-use super::pushing::{Plan, PoolSpawner, PushingDispatcher};
+use super::door::Door;
+use super::handle::DispatcherHandle;
+use super::pools::PoolSpawner;
+use super::pushing::{Plan, PushingDispatcher};
 use super::shared::Shared;
 use crate::config::{DispatcherSettings, SettingsError};
 use crate::handler::{ActorHandler, Handler, HandlerError, IntoHandler, IntoReply, Source, actor_handler};

@@ -4,22 +4,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use actix::Addr;
 use thiserror::Error;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
+use super::door::Door;
 use super::error::{CallError, Rejection};
 use super::pushing::{GetStatus, PushingDispatcher};
-use super::queued::Queued;
-use super::shared::{Gate, Shared, Totals};
+use super::shared::Totals;
 use super::status::DispatcherStatus;
-use super::ticket::{ReplyTo, Ticket};
 use super::work::Work;
-use crate::control::regulator::{Admission, Applicant, Refusal};
-use crate::queue::Intake;
 
 /// The way to a dispatcher, from any thread and any executor. Clones are cheap and lead to the same dispatcher.
 ///
@@ -93,7 +88,7 @@ where
 
     /// How many works there were of each kind since the start; also after the end.
     pub fn totals(&self) -> Totals {
-        self.inner.door.shared.totals()
+        self.inner.door.totals()
     }
 
     /// Asks the dispatcher what it is doing.
@@ -160,107 +155,5 @@ impl<Res, Err> Future for Call<Res, Err> {
                 ready!(Pin::new(reply).poll(cx)).unwrap_or(Err(CallError::Rejected(Rejection::ShuttingDown)))
             }
         })
-    }
-}
-
-/// Where work comes in: it decides in the caller's thread what is let in.
-pub(crate) struct Door<Req, Res, Err>
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    Err: Send + 'static,
-{
-    shared: Arc<Shared>,
-    intake: Arc<Intake<Queued<Req, Res, Err>>>,
-}
-
-impl<Req, Res, Err> Clone for Door<Req, Res, Err>
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    Err: Send + 'static,
-{
-    fn clone(&self) -> Self {
-        Door { shared: Arc::clone(&self.shared), intake: Arc::clone(&self.intake) }
-    }
-}
-
-/// The times of a work that has been let in.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Admitted {
-    /// Known where it matters to the decision.
-    since: Option<Instant>,
-    sheds_at: Option<Instant>,
-}
-
-impl<Req, Res, Err> Door<Req, Res, Err>
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    Err: Send + 'static,
-{
-    pub(crate) fn new(shared: Arc<Shared>, intake: Arc<Intake<Queued<Req, Res, Err>>>) -> Self {
-        Door { shared, intake }
-    }
-
-    /// Decides whether a work is let in. If it is, it has taken its place and must be enqueued.
-    pub(crate) fn admit(&self, work: &Work<Req, Res, Err>) -> Result<Admitted, Rejection> {
-        let admitted = self.decide(work);
-        if admitted.is_err() {
-            self.shared.count_refused();
-        }
-        admitted
-    }
-
-    fn decide(&self, work: &Work<Req, Res, Err>) -> Result<Admitted, Rejection> {
-        let shared = &*self.shared;
-        match shared.gate() {
-            Gate::Open => {}
-            Gate::NoHandlers => return Err(Rejection::NoHandlers),
-            Gate::ShuttingDown => return Err(Rejection::ShuttingDown),
-        }
-        let (class, request_timeout) = (work.priority.class(), shared.request_timeout());
-        // Most works bring no time limit. One number decides on them, and the clock is not read.
-        if work.deadline.is_none() && request_timeout.is_none() {
-            if !shared.has_room(class) {
-                let applicant = Applicant { queued: shared.queued(), class, left: None };
-                shared.admission().decide(applicant).map_err(rejection)?;
-            }
-            shared.take_place()?;
-            return Ok(Admitted { since: None, sheds_at: None });
-        }
-        let (admission, queued) = (shared.admission(), shared.queued());
-        let since = Instant::now();
-        let left = work.deadline.map(|deadline| deadline.saturating_duration_since(since));
-        let left = [left, request_timeout].into_iter().flatten().min();
-        if let Some(left) = left {
-            shared.count_deadline(admission.standing_delay(left));
-        }
-        admission.decide(Applicant { queued, class, left }).map_err(rejection)?;
-        shared.take_place()?;
-        let sheds_at = work.deadline.map(|deadline| latest_start(&admission, since, left, deadline));
-        Ok(Admitted { since: Some(since), sheds_at })
-    }
-
-    /// Puts a work that has been let in where it is fetched from.
-    pub(crate) fn enqueue(&self, work: Work<Req, Res, Err>, admitted: Admitted, reply_to: Option<ReplyTo<Res, Err>>) {
-        let ticket = Ticket::queued(Arc::clone(&self.shared), reply_to);
-        let Admitted { since, sheds_at } = admitted;
-        let (class, deadline) = (work.priority.class(), work.deadline);
-        self.intake.push(Queued { request: work.request, ticket, class, since, deadline, sheds_at });
-    }
-}
-
-/// Until when a work with a deadline of its own is worth keeping in the queue.
-fn latest_start(admission: &Admission, since: Instant, left: Option<Duration>, deadline: Instant) -> Instant {
-    let by_wait = admission.longest_wait(left).and_then(|wait| since.checked_add(wait));
-    let by_left = left.and_then(|left| since.checked_add(left));
-    [by_wait, by_left].into_iter().flatten().fold(deadline, Instant::min)
-}
-
-fn rejection(refusal: Refusal) -> Rejection {
-    match refusal {
-        Refusal::OverCapacity { expected_wait, drop_rate } => Rejection::OverCapacity { expected_wait, drop_rate },
-        Refusal::DeadlineCannotBeMet { left, expected } => Rejection::DeadlineCannotBeMet { left, expected },
     }
 }

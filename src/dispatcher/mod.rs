@@ -1,13 +1,16 @@
 //! Dispatchers: they take work in, and own the actors that get it done.
 
 mod builder;
+mod door;
 mod error;
 mod handle;
+mod pools;
 mod pushing;
 mod queued;
 mod regulator;
 mod shared;
 mod status;
+mod submission;
 mod ticket;
 mod work;
 
@@ -16,7 +19,7 @@ pub use error::{CallError, Failure, Rejection, Timeout};
 pub use handle::{Call, DispatcherHandle, Stopped};
 pub use pushing::PushingDispatcher;
 pub(crate) use queued::Queued;
-pub(crate) use regulator::RegulatorActor;
+
 pub use shared::Totals;
 pub(crate) use shared::{Arrivals, Shared};
 pub use status::{DispatcherState, DispatcherStatus};

@@ -2,29 +2,26 @@
 
 use std::sync::Arc;
 
-use actix::dev::{MessageResponse, OneshotSender};
 use actix::fut::wrap_future;
 use actix::{
-    Actor, ActorContext, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, MessageResult,
-    Recipient, Running, SpawnHandle, WeakRecipient,
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResult, Running,
+    SpawnHandle, WeakRecipient,
 };
 use log::{debug, info};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::builder::DispatcherBuilder;
-use super::error::CallError;
-use super::handle::Door;
+use super::door::Door;
+use super::pools::{Pool, PoolSpawner};
 use super::queued::Queued;
 use super::regulator::{Begin, RegulatorActor};
 use super::shared::{Gate, Shared};
 use super::status::{DispatcherState, DispatcherStatus};
-use super::work::Work;
 use super::{Rejection, Stop};
 use crate::config::DispatcherSettings;
-use crate::handler::{self, Source};
-use crate::pool::{Check, Clock, PoolChange, PoolEnvironment, PoolEvent, PoolState, PoolStats, PoolStatus, WorkerPool};
-use crate::queue::{Backlog, Expirer, Intake, PoolKey, QueueActor, QueueSampler, Resume, Waiting};
+use crate::pool::{Check, Clock, PoolChange, PoolEnvironment, PoolEvent, PoolState};
+use crate::queue::{Backlog, Expirer, Intake, QueueActor, QueueSampler, Resume, Waiting};
 
 /// A dispatcher to which work is pushed: callers submit it through a [`DispatcherHandle`](crate::DispatcherHandle), or
 /// as [`Work`] messages to the address.
@@ -60,49 +57,6 @@ where
     pub(crate) pools: Vec<PoolSpawner<Req, Res, Err>>,
     /// Closed by being dropped with the dispatcher.
     pub(crate) _ended: oneshot::Sender<()>,
-}
-
-/// Starts a pool; the type of its handler is known in here only.
-pub(crate) struct PoolSpawner<Req, Res, Err>
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    Err: Send + 'static,
-{
-    name: String,
-    spawn: Spawn<Req, Res, Err>,
-}
-
-type Spawn<Req, Res, Err> = Box<dyn FnOnce(&ArbiterHandle, PoolEnvironment<Req, Res, Err>) -> Recipient<Stop> + Send>;
-
-impl<Req, Res, Err> PoolSpawner<Req, Res, Err>
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    Err: Send + 'static,
-{
-    /// `arbiter`: where the pool is to live, or else where the dispatcher does.
-    pub(crate) fn new<H>(arbiter: Option<ArbiterHandle>, source: Source<H>) -> Self
-    where
-        H: handler::Handler<Request = Req, Response = Res, Error = Err>,
-    {
-        let name = source.name().to_string();
-        let spawn: Spawn<Req, Res, Err> = Box::new(move |own, environment| {
-            let arbiter = arbiter.as_ref().unwrap_or(own);
-            WorkerPool::start_in_arbiter(arbiter, move |_| WorkerPool::new(environment, source)).recipient()
-        });
-        PoolSpawner { name, spawn }
-    }
-}
-
-/// A pool as its dispatcher sees it.
-struct Pool {
-    handler: String,
-    state: PoolState,
-    /// Until it has ended.
-    gate: Option<PoolKey>,
-    stats: Option<Arc<PoolStats>>,
-    stop: Recipient<Stop>,
 }
 
 /// The actors between the door and the pools.
@@ -155,6 +109,10 @@ where
         DispatcherBuilder::new(name.into())
     }
 
+    pub(crate) fn door(&self) -> Door<Req, Res, Err> {
+        self.plan.door.clone()
+    }
+
     pub(crate) fn new(plan: Plan<Req, Res, Err>) -> Self {
         let life = Life::Serving;
         PushingDispatcher { plan, pools: Vec::new(), queue: None, life, grace: None, is_grace_over: false }
@@ -166,7 +124,9 @@ where
         let regulation = settings.back_pressure.as_ref().map(|back_pressure| {
             let regulator = RegulatorActor::new(Arc::clone(shared), back_pressure).start();
             let period = settings.update_interval.min(back_pressure.reference_delay / SAMPLES_PER_REFERENCE_DELAY);
-            let sampler = QueueSampler::new(Arc::clone(shared), Arc::clone(backlog), regulator.clone(), period).start();
+            let sampler =
+                QueueSampler::new(Arc::clone(shared), Arc::clone(backlog), regulator.clone().recipient(), period)
+                    .start();
             Regulation { regulator, sampler }
         });
         let sampler = regulation.as_ref().map(|regulation| regulation.sampler.clone());
@@ -248,14 +208,6 @@ where
             expected_wait: admission.expected_wait(shared.queued()),
             pools: self.pools.iter().map(|pool| pool.status(backlog)).collect(),
         }
-    }
-}
-
-impl Pool {
-    fn status<T: Waiting>(&self, backlog: &Backlog<T>) -> PoolStatus {
-        let view = self.gate.map(|gate| backlog.view(gate)).unwrap_or_default();
-        let state = if view.is_held { PoolState::Held } else { self.state.clone() };
-        PoolStatus::new(self.handler.clone(), state, view, self.stats.as_deref())
     }
 }
 
@@ -377,53 +329,5 @@ where
 
     fn handle(&mut self, _: GetStatus, _: &mut Self::Context) -> Self::Result {
         MessageResult(self.status())
-    }
-}
-
-impl<Req, Res, Err> Handler<Work<Req, Res, Err>> for PushingDispatcher<Req, Res, Err>
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    Err: Send + 'static,
-{
-    type Result = Submission<Req, Res, Err>;
-
-    fn handle(&mut self, work: Work<Req, Res, Err>, _: &mut Self::Context) -> Self::Result {
-        Submission { work, door: self.plan.door.clone() }
-    }
-}
-
-/// A work that came as a message. The sender's own reply channel goes with it to the worker; work that was sent with
-/// `do_send` has none, and nobody waits for it.
-#[doc(hidden)]
-pub struct Submission<Req, Res, Err>
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    Err: Send + 'static,
-{
-    work: Work<Req, Res, Err>,
-    door: Door<Req, Res, Err>,
-}
-
-impl<Req, Res, Err> MessageResponse<PushingDispatcher<Req, Res, Err>, Work<Req, Res, Err>> for Submission<Req, Res, Err>
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    Err: Send + 'static,
-{
-    fn handle(
-        self,
-        _: &mut Context<PushingDispatcher<Req, Res, Err>>,
-        reply_to: Option<OneshotSender<Result<Res, CallError<Err>>>>,
-    ) {
-        match (self.door.admit(&self.work), reply_to) {
-            (Ok(admitted), reply_to) => self.door.enqueue(self.work, admitted, reply_to),
-            (Err(reason), Some(reply_to)) => {
-                // An error means that the sender has left.
-                let _ = reply_to.send(Err(CallError::Rejected(reason)));
-            }
-            (Err(_), None) => {}
-        }
     }
 }

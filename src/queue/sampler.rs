@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient};
 use tokio::time::Instant;
 
 use super::{Backlog, Waiting};
 use crate::control::regulator::QueueSample;
-use crate::dispatcher::{Arrivals, RegulatorActor, Shared, Stop};
+use crate::dispatcher::{Arrivals, Shared, Stop};
 
 /// Work arrives again: take samples.
 #[derive(Debug, Message)]
@@ -21,7 +21,7 @@ pub(crate) struct Resume;
 pub(crate) struct QueueSampler<T: Waiting> {
     shared: Arc<Shared>,
     backlog: Arc<Backlog<T>>,
-    regulator: Addr<RegulatorActor>,
+    regulator: Recipient<QueueSample>,
     period: Duration,
     sampled_at: Instant,
     arrivals: Arrivals,
@@ -32,7 +32,7 @@ impl<T: Waiting> QueueSampler<T> {
     pub(crate) fn new(
         shared: Arc<Shared>,
         backlog: Arc<Backlog<T>>,
-        regulator: Addr<RegulatorActor>,
+        regulator: Recipient<QueueSample>,
         period: Duration,
     ) -> Self {
         QueueSampler {

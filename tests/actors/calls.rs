@@ -60,6 +60,18 @@ fn slots_bound_what_runs_at_once_and_the_first_come_is_first_served() {
 }
 
 #[test]
+fn a_burst_wakes_as_many_workers_as_it_needs() {
+    virtual_time(async {
+        let handle = sleeper(fixed_and_open(8)).start().unwrap();
+        // All of them have gone to sleep before.
+        settle().await;
+        let start = Instant::now();
+        let calls = (0..6).map(|_| timed(handle.call(100), start));
+        assert_eq!(join_all(calls).await, vec![(Ok(100), 100); 6]);
+    });
+}
+
+#[test]
 fn every_kind_of_failure_is_told() {
     virtual_time(async {
         let handle = PushingDispatcher::builder("flaky")

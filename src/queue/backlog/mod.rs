@@ -7,13 +7,21 @@
 //! the next, once its own handler has to wait. One wake-up is under way per thread at most, so a burst costs no storm,
 //! and a worker that dies hands on the wake-up it was given.
 
+mod gate;
+mod seat;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+pub(crate) use gate::GateView;
+use gate::{Access, Gate, Together};
 use parking_lot::Mutex;
+pub(crate) use seat::{Pull, Seat};
 use slab::Slab;
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -32,39 +40,6 @@ pub(crate) struct Backlog<T: Waiting> {
 /// Names a gate for as long as anybody sits at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PoolKey(usize);
-
-/// What can be seen of a gate.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct GateView {
-    /// Works that were let in and are not done.
-    pub(crate) busy: usize,
-    /// Workers that sit there.
-    pub(crate) workers: usize,
-    pub(crate) is_held: bool,
-}
-
-/// What a worker that asks for work gets.
-#[derive(Debug)]
-pub(crate) enum Pull<T> {
-    /// A work; `more` says that others wait, for whom [`Seat::pass_on`] is to be called before this worker waits.
-    Work { work: T, more: bool },
-    /// Nothing now: the worker will be woken.
-    Idle,
-    /// Nothing any more.
-    Leave,
-}
-
-/// Who may come through a gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
-    Open,
-    /// Nobody before then.
-    Held(Instant),
-    /// Nobody until it is opened again.
-    Shut,
-    /// Nobody any more: the workers leave.
-    Ended,
-}
 
 #[derive(Debug)]
 struct State<T: Waiting> {
@@ -88,35 +63,7 @@ struct Thread {
     woken: Option<(usize, u32)>,
 }
 
-#[derive(Debug)]
-struct Gate {
-    thread: usize,
-    access: Access,
-    limit: usize,
-    busy: usize,
-    seats: Slab<SeatState>,
-    /// Idle seats; the last to sit down is the first to be woken, while its memory is warm.
-    idle: Vec<u32>,
-    /// Whether it is in its thread's list of ready gates.
-    is_listed: bool,
-    stats: Arc<PoolStats>,
-}
-
-#[derive(Debug, Default)]
-struct SeatState {
-    waker: Option<Waker>,
-    is_idle: bool,
-    is_busy: bool,
-    is_retired: bool,
-}
-
 type Wakers = SmallVec<[Waker; 4]>;
-
-impl Gate {
-    fn may_start(&self) -> bool {
-        self.access == Access::Open && self.busy < self.limit
-    }
-}
 
 impl<T: Waiting> State<T> {
     /// Lists a gate with its thread if it could let somebody in.
@@ -395,145 +342,6 @@ impl<T: Waiting> Backlog<T> {
     }
 }
 
-/// Sums over gates.
-#[derive(Debug, Default)]
-struct Together {
-    limit: usize,
-    /// Of those gates whose process time is known.
-    known_limit: usize,
-    leaving_rate: f64,
-}
-
-impl Together {
-    fn add(&mut self, gate: &Gate) {
-        self.limit += gate.limit;
-        if let Some(process_time) = gate.stats.process_time() {
-            self.known_limit += gate.limit;
-            self.leaving_rate += gate.limit as f64 / process_time.as_secs_f64().max(1e-9);
-        }
-    }
-
-    fn sample(&self, pause: Duration) -> ServiceSample {
-        let seconds = self.known_limit as f64 / self.leaving_rate;
-        let process_time = (self.leaving_rate > 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or_default());
-        ServiceSample { limit: self.limit, leaving_rate: self.leaving_rate, process_time, pause }
-    }
-}
-
-/// A worker's place at a gate. Dropping it leaves the gate and hands on a wake-up that was meant for it.
-#[derive(Debug)]
-pub(crate) struct Seat<T: Waiting> {
-    backlog: Arc<Backlog<T>>,
-    pool: PoolKey,
-    index: u32,
-}
-
-impl<T: Waiting> Seat<T> {
-    /// Sits down at a gate; `None` if it has been taken away.
-    pub(crate) fn take(backlog: Arc<Backlog<T>>, pool: PoolKey) -> Option<Self> {
-        let index = backlog.state.lock().gates.get_mut(pool.0)?.seats.insert(SeatState::default()) as u32;
-        Some(Seat { backlog, pool, index })
-    }
-
-    /// Gives back the work it had, if any, and asks for the next. `waker` is woken when there is some.
-    pub(crate) fn pull(&self, waker: &Waker, now: Instant) -> Pull<T> {
-        let mut guard = self.backlog.state.lock();
-        let state = &mut *guard;
-        let gate = &mut state.gates[self.pool.0];
-        let seat = &mut gate.seats[self.index as usize];
-        if seat.is_idle {
-            // Polled although nobody woke it: those who can take the work know of it.
-            remember(&mut seat.waker, waker);
-            return Pull::Idle;
-        }
-        if seat.is_busy {
-            seat.is_busy = false;
-            gate.busy -= 1;
-        }
-        let thread = gate.thread;
-        if state.threads[thread].woken == Some((self.pool.0, self.index)) {
-            state.threads[thread].woken = None;
-        }
-        if gate.access == Access::Ended || seat.is_retired {
-            return Pull::Leave;
-        }
-        if gate.access == Access::Open
-            && gate.busy < gate.limit
-            && let Some(work) = state.lanes.pop()
-        {
-            seat.is_busy = true;
-            gate.busy += 1;
-            state.note_empty(now);
-            let more = !state.lanes.is_empty() && state.threads[thread].woken.is_none();
-            return Pull::Work { work, more };
-        }
-        seat.is_idle = true;
-        remember(&mut seat.waker, waker);
-        gate.idle.push(self.index);
-        // Others of this thread may take what this worker may not.
-        let next = state.gate_changed(self.pool.0);
-        drop(guard);
-        wake(next);
-        Pull::Idle
-    }
-
-    /// As [`Backlog::shut`].
-    pub(crate) fn shut(&self) {
-        self.backlog.shut(self.pool);
-    }
-
-    /// As [`Backlog::hold`].
-    pub(crate) fn hold(&self, until: Instant) {
-        self.backlog.hold(self.pool, until);
-    }
-
-    /// Wakes the next worker of this thread for work that waits.
-    pub(crate) fn pass_on(&self) {
-        let mut state = self.backlog.state.lock();
-        let thread = state.gates[self.pool.0].thread;
-        let next = state.wake_next(thread);
-        drop(state);
-        wake(next);
-    }
-}
-
-impl<T: Waiting> Drop for Seat<T> {
-    fn drop(&mut self) {
-        let mut state = self.backlog.state.lock();
-        let gate = &mut state.gates[self.pool.0];
-        let seat = gate.seats.remove(self.index as usize);
-        if seat.is_busy {
-            gate.busy -= 1;
-        }
-        if seat.is_idle {
-            gate.idle.retain(|index| *index != self.index);
-        }
-        let thread = gate.thread;
-        if gate.access == Access::Ended && gate.seats.is_empty() {
-            state.remove_gate(self.pool.0);
-        }
-        if state.threads[thread].woken == Some((self.pool.0, self.index)) {
-            state.threads[thread].woken = None;
-        }
-        if state.gates.contains(self.pool.0) {
-            state.list(self.pool.0);
-        }
-        let next = state.wake_next(thread);
-        drop(state);
-        wake(next);
-    }
-}
-
-fn remember(slot: &mut Option<Waker>, waker: &Waker) {
-    match slot {
-        Some(known) => known.clone_from(waker),
-        None => *slot = Some(waker.clone()),
-    }
-}
-
 fn wake(wakers: impl IntoIterator<Item = Waker>) {
     wakers.into_iter().for_each(Waker::wake);
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,132 @@
+//! A worker's place at a gate.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use tokio::time::Instant;
+
+use super::gate::{Access, SeatState};
+use super::{Backlog, PoolKey, wake};
+use crate::queue::Waiting;
+
+/// What a worker that asks for work gets.
+#[derive(Debug)]
+pub(crate) enum Pull<T> {
+    /// A work; `more` says that others wait, for whom [`Seat::pass_on`] is to be called before this worker waits.
+    Work { work: T, more: bool },
+    /// Nothing now: the worker will be woken.
+    Idle,
+    /// Nothing any more.
+    Leave,
+}
+
+/// A worker's place at a gate. Dropping it leaves the gate and hands on a wake-up that was meant for it.
+#[derive(Debug)]
+pub(crate) struct Seat<T: Waiting> {
+    backlog: Arc<Backlog<T>>,
+    pool: PoolKey,
+    index: u32,
+}
+
+impl<T: Waiting> Seat<T> {
+    /// Sits down at a gate; `None` if it has been taken away.
+    pub(crate) fn take(backlog: Arc<Backlog<T>>, pool: PoolKey) -> Option<Self> {
+        let index = backlog.state.lock().gates.get_mut(pool.0)?.seats.insert(SeatState::default()) as u32;
+        Some(Seat { backlog, pool, index })
+    }
+
+    /// Gives back the work it had, if any, and asks for the next. `waker` is woken when there is some.
+    pub(crate) fn pull(&self, waker: &Waker, now: Instant) -> Pull<T> {
+        let mut guard = self.backlog.state.lock();
+        let state = &mut *guard;
+        let gate = &mut state.gates[self.pool.0];
+        let seat = &mut gate.seats[self.index as usize];
+        if seat.is_idle {
+            // Polled although nobody woke it: those who can take the work know of it.
+            remember(&mut seat.waker, waker);
+            return Pull::Idle;
+        }
+        if seat.is_busy {
+            seat.is_busy = false;
+            gate.busy -= 1;
+        }
+        let thread = gate.thread;
+        if state.threads[thread].woken == Some((self.pool.0, self.index)) {
+            state.threads[thread].woken = None;
+        }
+        if gate.access == Access::Ended || seat.is_retired {
+            return Pull::Leave;
+        }
+        if gate.access == Access::Open
+            && gate.busy < gate.limit
+            && let Some(work) = state.lanes.pop()
+        {
+            seat.is_busy = true;
+            gate.busy += 1;
+            state.note_empty(now);
+            let more = !state.lanes.is_empty() && state.threads[thread].woken.is_none();
+            return Pull::Work { work, more };
+        }
+        seat.is_idle = true;
+        remember(&mut seat.waker, waker);
+        gate.idle.push(self.index);
+        // Others of this thread may take what this worker may not.
+        let next = state.gate_changed(self.pool.0);
+        drop(guard);
+        wake(next);
+        Pull::Idle
+    }
+
+    /// As [`Backlog::shut`].
+    pub(crate) fn shut(&self) {
+        self.backlog.shut(self.pool);
+    }
+
+    /// As [`Backlog::hold`].
+    pub(crate) fn hold(&self, until: Instant) {
+        self.backlog.hold(self.pool, until);
+    }
+
+    /// Wakes the next worker of this thread for work that waits.
+    pub(crate) fn pass_on(&self) {
+        let mut state = self.backlog.state.lock();
+        let thread = state.gates[self.pool.0].thread;
+        let next = state.wake_next(thread);
+        drop(state);
+        wake(next);
+    }
+}
+
+impl<T: Waiting> Drop for Seat<T> {
+    fn drop(&mut self) {
+        let mut state = self.backlog.state.lock();
+        let gate = &mut state.gates[self.pool.0];
+        let seat = gate.seats.remove(self.index as usize);
+        if seat.is_busy {
+            gate.busy -= 1;
+        }
+        if seat.is_idle {
+            gate.idle.retain(|index| *index != self.index);
+        }
+        let thread = gate.thread;
+        if gate.access == Access::Ended && gate.seats.is_empty() {
+            state.remove_gate(self.pool.0);
+        }
+        if state.threads[thread].woken == Some((self.pool.0, self.index)) {
+            state.threads[thread].woken = None;
+        }
+        if state.gates.contains(self.pool.0) {
+            state.list(self.pool.0);
+        }
+        let next = state.wake_next(thread);
+        drop(state);
+        wake(next);
+    }
+}
+
+fn remember(slot: &mut Option<Waker>, waker: &Waker) {
+    match slot {
+        Some(known) => known.clone_from(waker),
+        None => *slot = Some(waker.clone()),
+    }
+}
