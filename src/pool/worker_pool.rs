@@ -247,12 +247,11 @@ impl<H: Handler> WorkerPool<H> {
         });
     }
 
+    /// Each hold has its own timer; the gate opens with the last.
     fn hold(&mut self, until: Instant, ctx: &mut Context<Self>) {
-        ctx.run_later(until.saturating_duration_since(Instant::now()), |pool, ctx| {
+        ctx.run_later(until.saturating_duration_since(Instant::now()), |pool, _| {
             let Some(post) = &pool.post else { return };
-            if let Some(later) = pool.environment.backlog.resume(post.gate, Instant::now()) {
-                pool.hold(later, ctx);
-            }
+            pool.environment.backlog.resume(post.gate, Instant::now());
         });
     }
 

@@ -85,3 +85,77 @@ impl<T: Waiting> Intake<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex as StdMutex};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::queue::Patience;
+
+    type Log = Arc<StdMutex<Vec<u32>>>;
+
+    /// Writes down that it was refused.
+    #[derive(Debug)]
+    struct Item {
+        id: u32,
+        at: Option<Instant>,
+        refused: Log,
+    }
+
+    impl Waiting for Item {
+        fn class(&self) -> usize {
+            0
+        }
+        fn arrived(&mut self, at: Instant) {
+            self.at.get_or_insert(at);
+        }
+        fn sheds_at(&self) -> Option<Instant> {
+            None
+        }
+        fn expires_at(&self, _: Patience) -> Option<Instant> {
+            None
+        }
+        fn expire(self, _: Instant, _: Patience, _: f64) {}
+        fn refuse(self, _: Rejection) {
+            self.refused.lock().unwrap().push(self.id);
+        }
+    }
+
+    #[test]
+    fn what_comes_before_the_end_and_after_it_is_refused() {
+        let (intake, refused) = (Intake::new(), Log::default());
+        let item = |id| Item { id, at: None, refused: Arc::clone(&refused) };
+        intake.push(item(1));
+        let mut batch = Vec::new();
+        intake.fetch(&mut batch, Instant::now());
+        assert_eq!(batch.len(), 1);
+        intake.push(item(2));
+        intake.close();
+        assert_eq!(*refused.lock().unwrap(), [2]);
+        intake.push(item(3));
+        assert_eq!(*refused.lock().unwrap(), [2, 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn works_of_a_batch_are_taken_to_have_come_evenly_unless_they_know() {
+        let (intake, start) = (Intake::new(), Instant::now());
+        let at = |ms| start + Duration::from_millis(ms);
+        for id in 0..4 {
+            let known = (id == 2).then(|| at(39));
+            intake.push(Item { id, at: known, refused: Log::default() });
+        }
+        tokio::time::advance(Duration::from_millis(40)).await;
+        let mut batch = Vec::new();
+        intake.fetch(&mut batch, Instant::now());
+        let times: Vec<_> = batch.iter().map(|item| item.at).collect();
+        assert_eq!(times, [Some(at(0)), Some(at(10)), Some(at(39)), Some(at(30))]);
+        // The next batch begins with its own first.
+        tokio::time::advance(Duration::from_millis(60)).await;
+        intake.push(Item { id: 4, at: None, refused: Log::default() });
+        batch.clear();
+        intake.fetch(&mut batch, Instant::now());
+        assert_eq!(batch[0].at, Some(at(100)));
+    }
+}

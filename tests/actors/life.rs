@@ -286,3 +286,36 @@ fn a_pool_whose_arbiter_ends_answers_and_leaves() {
         assert_eq!(handle.call(1).await, Err(NO_HANDLERS));
     });
 }
+
+#[test]
+fn everybody_is_answered_when_only_the_dispatchers_arbiter_ends() {
+    actix::System::new().block_on(async {
+        let arbiter = Arbiter::new();
+        let (open, gate) = (Arc::new(tokio::sync::Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
+        let (service_open, service_gate) = (Arc::clone(&open), Arc::clone(&gate));
+        let service = handler_fn("here", move |n: u64| {
+            let (open, started) = (Arc::clone(&service_open), Arc::clone(&service_gate));
+            async move {
+                started.fetch_add(1, Ordering::Relaxed);
+                let _turn = open.acquire().await;
+                Ok::<_, Infallible>(n)
+            }
+        });
+        let handle = PushingDispatcher::builder("there")
+            .settings(fixed_and_open(1))
+            .handler_on(&Arbiter::current(), service)
+            .start_on(&arbiter.handle())
+            .unwrap();
+        let (running, waiting) = (handle.call(1), handle.call(2));
+        while gate.load(Ordering::Relaxed) == 0 || handle.totals().queued != 1 {
+            tokio::task::yield_now().await;
+        }
+        arbiter.stop();
+        assert_eq!(waiting.await, Err(SHUTTING_DOWN));
+        assert_eq!(handle.call(3).await, Err(SHUTTING_DOWN));
+        // What is in service ends there.
+        open.add_permits(1);
+        assert_eq!(running.await, Ok(1));
+        assert_adds_up(handle.totals());
+    });
+}

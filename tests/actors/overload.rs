@@ -109,6 +109,24 @@ fn it_follows_when_the_capacity_falls_and_rises() {
     });
 }
 
+#[test]
+fn workers_that_no_limit_has_needed_for_long_go_home() {
+    virtual_time(async {
+        let slots = Arc::new(Semaphore::new(40));
+        let handle = service(&slots);
+        send(&handle, 8_000, 1_250).await;
+        let before = status(&handle).await.pools[0].workers;
+        assert!(before >= 38, "{before} workers for 40 slots");
+        let _taken = slots.acquire_many(35).await.unwrap();
+        send(&handle, 3_000, 10_000).await;
+        assert!(status(&handle).await.pools[0].workers >= before, "they stay for a minute after the limit has fallen");
+        send(&handle, 15_000, 10_000).await;
+        let pool = &status(&handle).await.pools[0];
+        assert!(pool.workers < 20, "{pool:?}");
+        assert!(pool.workers >= pool.limit, "{pool:?}");
+    });
+}
+
 /// How often a thread has nothing to do within an hour of virtual time: each time, a timer goes off.
 fn parks_in_an_hour(is_there_a_dispatcher: bool) -> usize {
     let parks = Arc::new(AtomicUsize::new(0));

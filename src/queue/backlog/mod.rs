@@ -213,15 +213,13 @@ impl<T: Waiting> Backlog<T> {
         });
     }
 
-    /// Opens a gate whose hold is over at `now`; returns until when it is held otherwise.
-    pub(crate) fn resume(&self, pool: PoolKey, now: Instant) -> Option<Instant> {
-        let mut held = None;
+    /// Opens a gate whose hold is over at `now`.
+    pub(crate) fn resume(&self, pool: PoolKey, now: Instant) {
         self.change(pool, |gate| {
-            if let Access::Held(until) = gate.access {
-                if until <= now { gate.access = Access::Open } else { held = Some(until) }
+            if matches!(gate.access, Access::Held(until) if until <= now) {
+                gate.access = Access::Open;
             }
         });
-        held
     }
 
     fn change(&self, pool: PoolKey, apply: impl FnOnce(&mut Gate)) {
