@@ -215,6 +215,47 @@ fn a_deadline_that_passes_in_the_queue_is_told_at_once_and_out_of_order() {
     });
 }
 
+#[test]
+fn what_has_waited_for_three_fifths_of_its_time_is_shed() {
+    virtual_time(async {
+        let handle = sleeper(fixed(1)).start().unwrap();
+        assert_eq!(handle.call(10).await, Ok(10));
+        let running = handle.call(2_000);
+        sleep_ms(20).await;
+        let start = Instant::now();
+        let dated = handle.call(Work::new(1).deadline(start + ms(500)));
+        settle().await;
+        // Without a deadline, a second is what a caller is taken to have.
+        let undated = handle.call(1);
+        let shed = |after| match after {
+            (Err(CallError::Rejected(Rejection::OverCapacity { expected_wait, .. })), at) => (expected_wait, at),
+            other => panic!("{other:?}"),
+        };
+        let (dated, undated) = join(timed(dated, start), timed(undated, start)).await;
+        assert_eq!(shed(dated), (ms(300), 300));
+        assert_eq!(shed(undated), (ms(600), 600));
+        assert_eq!(handle.totals().shed, 2);
+        assert_eq!(running.await, Ok(2_000));
+        assert_adds_up(handle.totals());
+    });
+}
+
+#[test]
+fn the_request_timeout_holds_for_work_with_a_later_deadline_too() {
+    virtual_time(async {
+        let mut settings = fixed_and_open(1);
+        settings.work.service_timeout = ms(100);
+        settings.work.request_timeout = Some(ms(120));
+        let handle = sleeper(settings).start().unwrap();
+        let start = Instant::now();
+        let running = handle.call(500);
+        let waiting = [(); 2].map(|()| timed(handle.call(Work::new(90).deadline(start + ms(400))), start));
+        let timed_out = Err(CallError::TimedOut(Timeout::Request(ms(120))));
+        assert_eq!(running.await, Err(CallError::TimedOut(Timeout::Service(ms(100)))));
+        assert_eq!(join_all(waiting).await, [(timed_out.clone(), 120), (timed_out, 120)]);
+    });
+}
+
 // ## Callers leave
 
 #[test]
