@@ -45,6 +45,7 @@ pub mod config;
 pub mod control;
 mod dispatcher;
 mod handler;
+mod panics;
 mod pool;
 mod queue;
 

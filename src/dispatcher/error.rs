@@ -30,6 +30,14 @@ pub enum Rejection {
         /// The share of works refused lately: 0 to 1.
         drop_rate: f64,
     },
+    /// It was queued, and shed when it had waited for so long that it would hardly have been answered in time.
+    #[error("shed after waiting for {waited:?}, drop rate {drop_rate:.2}")]
+    WaitedTooLong {
+        /// How long it has waited.
+        waited: Duration,
+        /// The share of works refused lately: 0 to 1.
+        drop_rate: f64,
+    },
     /// The queue holds as many works as it may.
     #[error("queue full, {capacity} works waiting")]
     QueueFull {
@@ -72,6 +80,7 @@ pub enum Failure<E> {
 
 /// Which time ran out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum Timeout {
     /// `service-timeout`: the handler did not answer in time.
     #[error("no answer from the handler within the service-timeout of {0:?}")]

@@ -60,8 +60,9 @@ where
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives the work up: it is not handed to the service if it still waits, and if it is being
-    /// served it is cancelled as the handler's [`on_cancel`](crate::Handler::on_cancel) says.
+    /// Dropping the future gives the work up. If it still waits, it is not handed to the service; it keeps its place in
+    /// the queue until that comes to the front, or its time is over. If it is being served, it is cancelled as the
+    /// handler's [`on_cancel`](crate::Handler::on_cancel) says.
     pub fn call(&self, work: impl Into<Work<Req, Res, Err>>) -> Call<Res, Err> {
         let (door, work) = (&self.inner.door, work.into());
         match door.admit(&work) {

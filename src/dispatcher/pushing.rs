@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::fut::wrap_future;
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResult, Running,
-    SpawnHandle, WeakRecipient,
+    WeakRecipient,
 };
 use log::{debug, info};
 use tokio::sync::oneshot;
@@ -35,8 +35,17 @@ where
     pools: Vec<Pool>,
     queue: Option<QueueSide<Req, Res, Err>>,
     life: Life,
-    grace: Option<SpawnHandle>,
-    is_grace_over: bool,
+    grace: Grace,
+}
+
+/// The time in which work is queued although no handler is there.
+#[derive(Default)]
+struct Grace {
+    /// How many there have been.
+    number: u64,
+    is_over: bool,
+    /// Not a timer of the actor's own: that would keep it alive when nobody can reach it any more.
+    timer: Option<tokio::task::JoinHandle<()>>,
 }
 
 /// What a dispatcher is made of.
@@ -93,6 +102,19 @@ enum Life {
 #[rtype(result = "DispatcherStatus")]
 pub(crate) struct GetStatus;
 
+/// The grace period of this number is over.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct GraceIsOver(u64);
+
+impl Grace {
+    fn end(&mut self) {
+        if let Some(timer) = self.timer.take() {
+            timer.abort();
+        }
+    }
+}
+
 /// Nobody can submit work any more.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -115,7 +137,7 @@ where
 
     pub(crate) fn new(plan: Plan<Req, Res, Err>) -> Self {
         let life = Life::Serving;
-        PushingDispatcher { plan, pools: Vec::new(), queue: None, life, grace: None, is_grace_over: false }
+        PushingDispatcher { plan, pools: Vec::new(), queue: None, life, grace: Grace::default() }
     }
 
     fn start_queue(&self) -> QueueSide<Req, Res, Err> {
@@ -124,9 +146,14 @@ where
         let regulation = settings.back_pressure.as_ref().map(|back_pressure| {
             let regulator = RegulatorActor::new(Arc::clone(shared), back_pressure).start();
             let period = settings.update_interval.min(back_pressure.reference_delay / SAMPLES_PER_REFERENCE_DELAY);
-            let sampler =
-                QueueSampler::new(Arc::clone(shared), Arc::clone(backlog), regulator.clone().recipient(), period)
-                    .start();
+            let sampler = QueueSampler::new(
+                Arc::clone(shared),
+                Arc::clone(backlog),
+                regulator.clone().recipient(),
+                expirer.clone(),
+                period,
+            )
+            .start();
             Regulation { regulator, sampler }
         });
         let sampler = regulation.as_ref().map(|regulation| regulation.sampler.clone());
@@ -162,21 +189,32 @@ where
         if self.pools.iter().any(|pool| pool.state == PoolState::Running) {
             return DispatcherState::Running;
         }
-        let may_come = |pool: &Pool| matches!(pool.state, PoolState::Starting { .. });
-        if !self.is_grace_over && (self.pools.is_empty() || self.pools.iter().any(may_come)) {
-            return DispatcherState::Starting;
-        }
-        DispatcherState::NoHandlers
+        if self.grace.is_over || !self.may_one_come() { DispatcherState::NoHandlers } else { DispatcherState::Starting }
+    }
+
+    /// Whether a handler may come, where there is none.
+    fn may_one_come(&self) -> bool {
+        self.pools.is_empty() || self.pools.iter().any(|pool| matches!(pool.state, PoolState::Starting { .. }))
+    }
+
+    fn begin_grace(&mut self, ctx: &mut Context<Self>) {
+        self.grace.end();
+        let (number, wait) = (self.grace.number + 1, self.plan.settings.initial_grace_period);
+        let dispatcher = ctx.address().downgrade();
+        let timer = actix::spawn(async move {
+            tokio::time::sleep(wait).await;
+            if let Some(dispatcher) = dispatcher.upgrade() {
+                dispatcher.do_send(GraceIsOver(number));
+            }
+        });
+        self.grace = Grace { number, is_over: false, timer: Some(timer) };
     }
 
     /// Opens or shuts the door as the pools allow.
-    fn follow_pools(&mut self, ctx: &mut Context<Self>) {
+    fn follow_pools(&mut self) {
         let has_handler = self.pools.iter().any(|pool| pool.state == PoolState::Running);
         if has_handler {
-            if let Some(grace) = self.grace.take() {
-                ctx.cancel_future(grace);
-                self.is_grace_over = true;
-            }
+            self.plan.backlog.serve();
             self.plan.shared.set_gate(Gate::Open);
             let regulation = self.queue.as_ref().and_then(|queue| queue.regulation.as_ref());
             if let Some(Regulation { regulator, sampler }) = regulation {
@@ -187,10 +225,9 @@ where
             }
             return;
         }
-        let may_come = self.pools.iter().any(|pool| matches!(pool.state, PoolState::Starting { .. }));
-        if self.is_grace_over || !(may_come || self.pools.is_empty()) {
+        if self.grace.is_over || !self.may_one_come() {
             self.plan.shared.set_gate(Gate::NoHandlers);
-            for work in self.plan.backlog.take_all(Instant::now()) {
+            for work in self.plan.backlog.turn_away(Rejection::NoHandlers, Instant::now()) {
                 work.refuse(Rejection::NoHandlers);
             }
         }
@@ -223,11 +260,7 @@ where
         debug!("dispatcher {}: started", self.plan.name);
         self.queue = Some(self.start_queue());
         self.start_pools(&ctx.address().downgrade().recipient());
-        self.grace = Some(ctx.run_later(self.plan.settings.initial_grace_period, |dispatcher, ctx| {
-            dispatcher.grace = None;
-            dispatcher.is_grace_over = true;
-            dispatcher.follow_pools(ctx);
-        }));
+        self.begin_grace(ctx);
     }
 
     /// Nobody can reach it any more, or its arbiter ends.
@@ -254,6 +287,7 @@ where
 {
     /// Whatever has ended it, everybody who waits is answered and everything it started ends.
     fn drop(&mut self) {
+        self.grace.end();
         self.plan.shared.set_gate(Gate::ShuttingDown);
         self.plan.intake.close();
         for work in self.plan.backlog.close(Instant::now()) {
@@ -305,7 +339,11 @@ where
         let Some(pool) = self.pools.get_mut(event.pool) else { return };
         match event.change {
             PoolChange::Failing { failures, error } => {
+                let was_running = pool.state == PoolState::Running;
                 pool.state = PoolState::Starting { failures, last_error: Some(error) };
+                if was_running {
+                    self.begin_grace(ctx);
+                }
             }
             PoolChange::Running { handler, gate, stats } => {
                 pool.handler = handler;
@@ -315,7 +353,23 @@ where
             PoolChange::Ending => pool.state = PoolState::Ending,
             PoolChange::Ended => (pool.gate, pool.state) = (None, PoolState::Ended),
         }
-        self.follow_pools(ctx);
+        self.follow_pools();
+    }
+}
+
+impl<Req, Res, Err> Handler<GraceIsOver> for PushingDispatcher<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    type Result = ();
+
+    fn handle(&mut self, GraceIsOver(number): GraceIsOver, _: &mut Self::Context) {
+        if number == self.grace.number {
+            self.grace.is_over = true;
+            self.follow_pools();
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! A work that was let in.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::error::{CallError, Rejection, Timeout};
 use super::ticket::Ticket;
+use crate::panics::drop_quietly;
 use crate::queue::{Patience, Waiting};
 
 /// A work that was let in, with all that is needed to serve or to refuse it.
@@ -37,8 +37,7 @@ impl<Req, Res, Err> Queued<Req, Res, Err> {
     fn fail(self, error: CallError<Err>) {
         let Queued { request, ticket, .. } = self;
         ticket.end(Err(error));
-        // A destructor of the user's that panics must not take the actor along that happens to run it.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(request)));
+        drop_quietly(request);
     }
 }
 
@@ -71,7 +70,7 @@ where
         } else if let Some(timeout) = patience.request_timeout.filter(|timeout| *timeout <= waited) {
             CallError::TimedOut(Timeout::Request(timeout))
         } else {
-            CallError::Rejected(Rejection::OverCapacity { expected_wait: waited, drop_rate })
+            CallError::Rejected(Rejection::WaitedTooLong { waited, drop_rate })
         };
         self.fail(error);
     }

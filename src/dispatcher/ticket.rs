@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::error::{CallError, Failure, Rejection};
 use super::shared::{Ending, Shared};
+use crate::panics::drop_quietly;
 
 /// Where a caller waits.
 pub(crate) type ReplyTo<Res, Err> = oneshot::Sender<Result<Res, CallError<Err>>>;
@@ -76,7 +77,11 @@ impl<Res, Err> Ticket<Res, Err> {
         });
         if let Some(reply_to) = self.reply_to.take() {
             // An error means that the caller left in this very moment: nobody misses the answer.
-            let _ = reply_to.send(answer);
+            if let Err(answer) = reply_to.send(answer) {
+                drop_quietly(answer);
+            }
+        } else {
+            drop_quietly(answer);
         }
     }
 }

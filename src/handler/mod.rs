@@ -44,7 +44,8 @@ pub trait Handler: 'static {
     /// What it answers when it fails.
     type Error: Send + 'static;
 
-    /// The name under which its pool is reported. Unique within a dispatcher.
+    /// The name under which its pool is reported; different from that of other handlers of the dispatcher, if they are to
+    /// be told apart.
     fn name(&self) -> &str;
 
     /// Answers one request. Called again while earlier calls are still running, as often as the concurrency limit allows.
@@ -60,6 +61,10 @@ pub trait Handler: 'static {
     fn handle(&self, request: Self::Request) -> impl Future<Output = Reply<Self::Response, Self::Error>>;
 
     /// What to do with a call whose answer is no longer wanted.
+    ///
+    /// # Panics
+    ///
+    /// A panic costs the pool a worker, until that is replaced.
     fn on_cancel(&self) -> OnCancel {
         OnCancel::Stop
     }
@@ -149,6 +154,7 @@ pub struct Reply<T, E> {
 
 /// The answer to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Answer<T, E> {
     /// The service did what it was asked.
     Success(T),
@@ -162,6 +168,7 @@ pub enum Answer<T, E> {
 
 /// What is to become of a handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Instruction {
     /// Give it no more work: what is in flight ends, then its pool does.
     Terminate,

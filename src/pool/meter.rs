@@ -25,7 +25,7 @@ impl Clock {
     }
 
     fn read(&self, now: Instant) -> Duration {
-        self.since_epoch + now.saturating_duration_since(self.start)
+        self.since_epoch.saturating_add(now.saturating_duration_since(self.start))
     }
 }
 

@@ -21,6 +21,7 @@ use super::worker_pool::{HandlerIs, WorkerGone, WorkerPool};
 use crate::control::Outcome;
 use crate::dispatcher::{CallError, Failure, Queued, Shared, Ticket, Timeout};
 use crate::handler::{Answer, Handler, Instruction, OnCancel, Reply};
+use crate::panics::{drop_quietly, message_of};
 use crate::queue::{Pull, Seat, Waiting};
 
 /// Decides from a response whether it counts as success.
@@ -130,10 +131,14 @@ impl<H: Handler> Duty<H> {
                 self.is_dismissed = true;
                 return;
             };
-            if self.is_worth_serving(&work, now) {
-                now = self.serve(work, more, now, &mut timer).await;
-            } else {
-                self.turn_away(work, now);
+            // There is a handler while the gate is open.
+            let handler = self.station.handler.borrow().clone();
+            match handler {
+                Some(handler) if self.is_worth_serving(&work, now) => {
+                    now = self.serve(work, &handler, more, now, &mut timer).await;
+                    drop_quietly(handler);
+                }
+                _ => self.turn_away(work, now),
             }
             served_in_a_row += 1;
             if served_in_a_row == BUDGET {
@@ -144,10 +149,15 @@ impl<H: Handler> Duty<H> {
     }
 
     /// Serves one work and returns the time at its end.
-    async fn serve(&self, work: QueuedFor<H>, more: bool, started: Instant, timer: &mut SlowTimer) -> Instant {
+    async fn serve(
+        &self,
+        work: QueuedFor<H>,
+        handler: &Rc<H>,
+        more: bool,
+        started: Instant,
+        timer: &mut SlowTimer,
+    ) -> Instant {
         let station = &*self.station;
-        // There is one while the gate is open.
-        let Some(handler) = station.handler.borrow().clone() else { return started };
         let Queued { request, mut ticket, since, deadline, .. } = work;
         let since = since.unwrap_or(started);
         ticket.enter_service();
@@ -197,7 +207,7 @@ impl<H: Handler> Duty<H> {
         station.meter.record(started, now, outcome);
         let late = match event {
             Event::Replied(called) => {
-                self.finish(called, Some(ticket), &handler);
+                self.finish(called, Some(ticket), handler);
                 None
             }
             Event::Abandoned => {
@@ -212,7 +222,7 @@ impl<H: Handler> Duty<H> {
         if late == Some(OnCancel::RunOn) {
             // The caller has its answer, but the service still works: the slot stays taken.
             let called = poll_fn(poll_call).await;
-            self.finish(called, None, &handler);
+            self.finish(called, None, handler);
         }
         // A destructor that panics must not take the worker along.
         let _ = catch_unwind(AssertUnwindSafe(|| call.set(None)));
@@ -233,7 +243,7 @@ impl<H: Handler> Duty<H> {
         }
     }
 
-    /// Answers the caller, if it still waits, and follows the handler's instruction.
+    /// Follows the handler's instruction, and answers the caller, if it still waits.
     fn finish(&self, called: Called<H>, ticket: Option<TicketFor<H>>, handler: &Rc<H>) {
         let (answer, instruction) = match called {
             Ok(Reply { answer, instruction }) => (answer, instruction),
@@ -245,25 +255,14 @@ impl<H: Handler> Duty<H> {
             }
         };
         let is_gone = matches!(answer, Answer::Gone);
-        if let Some(ticket) = ticket {
-            ticket.end(match answer {
-                Answer::Success(response) => Ok(response),
-                Answer::Failure(error) => Err(CallError::Failed(Failure::Service(error))),
-                Answer::Unanswered => Err(CallError::Failed(Failure::Unanswered)),
-                Answer::Gone => Err(CallError::Failed(Failure::HandlerGone)),
-            });
-        }
         let is_current = self.station.handler.borrow().as_ref().is_some_and(|current| Rc::ptr_eq(current, handler));
-        if !is_current {
-            return;
-        }
         // The gate changes here and now, so that nobody pulls before the pool has read its message.
-        match instruction {
+        match instruction.filter(|_| is_current) {
             Some(Instruction::Terminate) => {
                 self.seat.shut();
                 self.station.pool.do_send(HandlerIs::Terminated);
             }
-            _ if is_gone => {
+            _ if is_gone && is_current => {
                 self.seat.shut();
                 self.station.pool.do_send(HandlerIs::Gone);
             }
@@ -277,6 +276,14 @@ impl<H: Handler> Duty<H> {
                 }
             }
             None => {}
+        }
+        if let Some(ticket) = ticket {
+            ticket.end(match answer {
+                Answer::Success(response) => Ok(response),
+                Answer::Failure(error) => Err(CallError::Failed(Failure::Service(error))),
+                Answer::Unanswered => Err(CallError::Failed(Failure::Unanswered)),
+                Answer::Gone => Err(CallError::Failed(Failure::HandlerGone)),
+            });
         }
     }
 }
@@ -325,12 +332,4 @@ async fn yield_now() {
         Poll::Pending
     })
     .await
-}
-
-/// What a panic said.
-pub(crate) fn message_of(panic: Box<dyn Any + Send>) -> String {
-    match panic.downcast::<String>() {
-        Ok(message) => *message,
-        Err(panic) => panic.downcast_ref::<&str>().map_or_else(|| "no message".to_string(), |m| (*m).to_string()),
-    }
 }

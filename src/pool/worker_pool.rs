@@ -14,10 +14,12 @@ use tokio::time::Instant;
 
 use super::autothrottler::{Autothrottler, ScaleTo, throttle};
 use super::meter::{Clock, Meter, PoolStats};
-use super::worker::{Check, Station, Worker, message_of};
+use super::worker::{Check, Station, Worker};
 use crate::config::DispatcherSettings;
+use crate::control::Outcome;
 use crate::dispatcher::{Queued, Shared, Stop};
 use crate::handler::{Handler, HandlerError, Source};
+use crate::panics::{drop_quietly, message_of};
 use crate::queue::{Backlog, PoolKey, Seat};
 
 /// Wait before a handler that could not be made is tried again: this long, doubled with each failure.
@@ -115,7 +117,10 @@ type EnvironmentOf<H> = PoolEnvironment<<H as Handler>::Request, <H as Handler>:
 pub(crate) struct WorkerPool<H: Handler> {
     environment: EnvironmentOf<H>,
     source: Source<H>,
+    /// Handlers that could not be made, or were gone, since one has served.
     failures: u32,
+    /// Attempts that had succeeded before the handler was made.
+    successes_before: u64,
     post: Option<Post<H>>,
     workers: usize,
     /// Whether replacements for lost workers are on their way.
@@ -140,6 +145,7 @@ impl<H: Handler> WorkerPool<H> {
             environment,
             source,
             failures: 0,
+            successes_before: 0,
             post: None,
             workers: 0,
             is_refilling: false,
@@ -162,28 +168,36 @@ impl<H: Handler> WorkerPool<H> {
     }
 
     fn retry(&mut self, error: &HandlerError, ctx: &mut Context<Self>) {
+        let wait = FIRST_RETRY.saturating_mul(1 << self.failures.min(16)).min(LAST_RETRY);
+        self.make_again(error, wait, ctx);
+    }
+
+    fn make_again(&mut self, error: &HandlerError, wait: Duration, ctx: &mut Context<Self>) {
         if !self.source.can_remake() {
             warn!("handler {}: {error}; it gets no more work", self.source.name());
             return self.end(ctx);
         }
-        let wait = FIRST_RETRY.saturating_mul(1 << self.failures.min(16)).min(LAST_RETRY);
         self.failures += 1;
         if self.environment.settings.worker_pool.log_routee_retrieval_error {
             let (name, failures) = (self.source.name(), self.failures);
-            warn!("handler {name} could not be made: {error} (failure {failures}, next try in {wait:?})");
+            warn!("handler {name}: {error} (failure {failures}, made again in {wait:?})");
         }
         self.environment.tell(PoolChange::Failing { failures: self.failures, error: error.to_string() });
-        ctx.run_later(wait, Self::make_handler);
+        if wait.is_zero() {
+            self.make_handler(ctx);
+        } else {
+            ctx.run_later(wait, Self::make_handler);
+        }
     }
 
     fn run(&mut self, name: String, handler: H, ctx: &mut Context<Self>) {
-        self.failures = 0;
         if self.post.is_none() {
             self.post = Some(self.set_up(name.clone(), ctx));
         }
         let Some(post) = &self.post else { return };
-        post.station.handler.replace(Some(Rc::new(handler)));
+        drop_quietly(post.station.handler.replace(Some(Rc::new(handler))));
         let (gate, stats) = (post.gate, Arc::clone(&post.stats));
+        self.successes_before = stats.attempts(Outcome::Success);
         self.refill();
         self.environment.backlog.open(gate);
         info!("handler {name}: running, concurrency limit {}", stats.limit());
@@ -258,17 +272,15 @@ impl<H: Handler> WorkerPool<H> {
     // ## Running => Starting
 
     fn handler_gone(&mut self, ctx: &mut Context<Self>) {
-        let Some(post) = &self.post else { return };
-        let is_new = post.station.handler.take().is_some();
-        if !is_new || self.is_ending {
-            return;
-        }
-        if self.source.can_remake() {
-            warn!("handler {}: gone; making it anew", post.handler);
-            self.make_handler(ctx);
+        let Some(post) = self.post.as_ref().filter(|_| !self.is_ending) else { return };
+        let Some(handler) = post.station.handler.take() else { return };
+        drop_quietly(handler);
+        // One that has served is made again at once; one that was gone before it did would be made for ever.
+        if post.stats.attempts(Outcome::Success) > self.successes_before {
+            self.failures = 0;
+            self.make_again(&"gone".into(), Duration::ZERO, ctx);
         } else {
-            warn!("handler {}: gone; it gets no more work", post.handler);
-            self.end(ctx);
+            self.retry(&"gone before it had answered anything".into(), ctx);
         }
     }
 
@@ -305,6 +317,7 @@ impl<H: Handler> Drop for WorkerPool<H> {
     fn drop(&mut self) {
         if let Some(post) = &self.post {
             self.environment.backlog.end(post.gate);
+            drop_quietly(post.station.handler.take());
             post.autothrottler.do_send(Stop);
             debug!("handler {}: pool ended", post.handler);
         }
@@ -337,7 +350,10 @@ impl<H: Handler> actix::Handler<WorkerGone> for WorkerPool<H> {
     fn handle(&mut self, gone: WorkerGone, ctx: &mut Self::Context) {
         self.workers -= 1;
         self.end_if_empty(ctx);
-        if !gone.was_dismissed && !self.is_ending && !self.is_refilling {
+        if gone.was_dismissed {
+            // A limit that has risen since it was sent home counted it in.
+            self.refill();
+        } else if !self.is_ending && !self.is_refilling {
             self.is_refilling = true;
             let wait = self.environment.settings.worker_pool.replenish_speed;
             ctx.run_later(wait, |pool, _| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use tokio::time::Instant;
 
-use super::expirer::{ExpireAt, Expirer};
+use super::expirer::{Expirer, ExpirerBell};
 use super::sampler::{QueueSampler, Resume};
 use super::{Backlog, Intake, Waiting};
 use crate::dispatcher::{Rejection, Shared, Stop};
@@ -22,9 +22,7 @@ pub(crate) struct QueueActor<T: Waiting> {
     shared: Arc<Shared>,
     intake: Arc<Intake<T>>,
     backlog: Arc<Backlog<T>>,
-    expirer: Addr<Expirer<T>>,
-    /// When the expirer looks next, as far as is known here.
-    expirer_looks_at: Option<Instant>,
+    expirer: ExpirerBell<T>,
     /// `None` when nothing regulates.
     sampler: Option<Addr<QueueSampler<T>>>,
     batch: Vec<T>,
@@ -38,7 +36,7 @@ impl<T: Waiting> QueueActor<T> {
         expirer: Addr<Expirer<T>>,
         sampler: Option<Addr<QueueSampler<T>>>,
     ) -> Self {
-        QueueActor { shared, intake, backlog, expirer, expirer_looks_at: None, sampler, batch: Vec::new() }
+        QueueActor { shared, intake, backlog, expirer: ExpirerBell::new(expirer), sampler, batch: Vec::new() }
     }
 
     fn fetch(&mut self) {
@@ -47,19 +45,12 @@ impl<T: Waiting> QueueActor<T> {
         if self.batch.is_empty() {
             return;
         }
-        if let Err(works) = self.backlog.append(&mut self.batch, now) {
-            for work in works {
-                work.refuse(Rejection::ShuttingDown);
-            }
+        if let Err((works, reason)) = self.backlog.append(&mut self.batch, now) {
+            works.into_iter().for_each(|work| work.refuse(reason));
             return;
         }
         let patience = self.shared.patience();
-        if let Some(at) = self.backlog.next_expiry(|work| work.expires_at(patience))
-            && self.expirer_looks_at.is_none_or(|looks_at| at < looks_at || looks_at <= now)
-        {
-            self.expirer_looks_at = Some(at);
-            self.expirer.do_send(ExpireAt(at));
-        }
+        self.expirer.ring(&self.backlog, patience, now);
         if let Some(sampler) = &self.sampler
             && self.shared.start_sampling()
         {

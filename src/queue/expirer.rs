@@ -2,16 +2,40 @@
 
 use std::sync::Arc;
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle};
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
 use tokio::time::Instant;
 
-use super::{Backlog, Waiting};
+use super::{Backlog, Patience, Waiting};
 use crate::dispatcher::{Shared, Stop};
 
 /// A work will have waited too long then.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct ExpireAt(pub(crate) Instant);
+
+/// Tells the expirer when to look, but not what it knows already.
+#[derive(Debug)]
+pub(crate) struct ExpirerBell<T: Waiting> {
+    expirer: Addr<Expirer<T>>,
+    /// When the expirer looks next, as far as is known here.
+    looks_at: Option<Instant>,
+}
+
+impl<T: Waiting> ExpirerBell<T> {
+    pub(crate) fn new(expirer: Addr<Expirer<T>>) -> Self {
+        ExpirerBell { expirer, looks_at: None }
+    }
+
+    /// Has the expirer look when the first of the backlog's works will have waited too long.
+    pub(super) fn ring(&mut self, backlog: &Backlog<T>, patience: Patience, now: Instant) {
+        if let Some(at) = backlog.next_expiry(|work| work.expires_at(patience))
+            && self.looks_at.is_none_or(|looks_at| at < looks_at || looks_at <= now)
+        {
+            self.looks_at = Some(at);
+            self.expirer.do_send(ExpireAt(at));
+        }
+    }
+}
 
 /// Answers works that have waited too long, at the millisecond in which they have. It has one timer, for the work
 /// whose patience ends first; the queue's own actor, which is on the path of every request, has none.

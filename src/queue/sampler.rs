@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient};
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, Recipient};
 use tokio::time::Instant;
 
+use super::expirer::{Expirer, ExpirerBell};
 use super::{Backlog, Waiting};
 use crate::control::regulator::QueueSample;
 use crate::dispatcher::{Arrivals, Shared, Stop};
@@ -22,6 +23,7 @@ pub(crate) struct QueueSampler<T: Waiting> {
     shared: Arc<Shared>,
     backlog: Arc<Backlog<T>>,
     regulator: Recipient<QueueSample>,
+    expirer: ExpirerBell<T>,
     period: Duration,
     sampled_at: Instant,
     arrivals: Arrivals,
@@ -33,12 +35,14 @@ impl<T: Waiting> QueueSampler<T> {
         shared: Arc<Shared>,
         backlog: Arc<Backlog<T>>,
         regulator: Recipient<QueueSample>,
+        expirer: Addr<Expirer<T>>,
         period: Duration,
     ) -> Self {
         QueueSampler {
             shared,
             backlog,
             regulator,
+            expirer: ExpirerBell::new(expirer),
             period,
             sampled_at: Instant::now(),
             arrivals: Arrivals::default(),
@@ -70,6 +74,10 @@ impl<T: Waiting> QueueSampler<T> {
         let sample = self.sample();
         let goes_on = sample.arrived > 0 || sample.queued > 0 || !self.shared.is_at_rest();
         self.regulator.do_send(sample);
+        if sample.queued > 0 {
+            // How long works may wait changes with what is known of the service.
+            self.expirer.ring(&self.backlog, self.shared.patience(), self.sampled_at);
+        }
         if goes_on {
             self.shared.start_sampling();
             ctx.run_later(self.period, Self::tick);

@@ -228,7 +228,7 @@ fn what_has_waited_for_three_fifths_of_its_time_is_shed() {
         // Without a deadline, a second is what a caller is taken to have.
         let undated = handle.call(1);
         let shed = |after| match after {
-            (Err(CallError::Rejected(Rejection::OverCapacity { expected_wait, .. })), at) => (expected_wait, at),
+            (Err(CallError::Rejected(Rejection::WaitedTooLong { waited, .. })), at) => (waited, at),
             other => panic!("{other:?}"),
         };
         let (dated, undated) = join(timed(dated, start), timed(undated, start)).await;

@@ -142,6 +142,162 @@ fn a_start_that_cannot_be_is_an_error() {
     });
 }
 
+/// Quits after its first answer.
+fn quitter() -> impl Handler<Request = u64, Response = u64, Error = Infallible> {
+    handler_fn("quitter", |n: u64| async move { Reply::<_, Infallible>::success(n).terminate() })
+}
+
+#[test]
+fn one_that_ends_within_the_grace_period_does_not_end_it_for_those_that_are_to_come() {
+    virtual_time(async {
+        let handle = PushingDispatcher::builder("mixed")
+            .settings(fixed_and_open(1))
+            .handler(quitter())
+            .handler_factory("late", || async {
+                sleep_ms(500).await;
+                Ok::<_, &str>(handler_fn("late", |n: u64| async move { Ok::<_, Infallible>(n) }))
+            })
+            .start()
+            .unwrap();
+        let start = Instant::now();
+        let calls = [1, 2].map(|n| timed(handle.call(n), start));
+        assert_eq!(join_all(calls).await, [(Ok(1), 0), (Ok(2), 500)]);
+    });
+}
+
+#[test]
+fn works_of_the_grace_period_are_shed_when_their_time_is_over() {
+    virtual_time(async {
+        let handle = sleeper(fixed(1)).start().unwrap();
+        // Nothing is known of the service yet, nor when a work has waited too long.
+        let start = Instant::now();
+        let calls = [30_000, 1, 1].map(|n| timed(handle.call(n), start));
+        let answers = join_all(calls).await;
+        assert_eq!(answers[0], (Ok(30_000), 30_000));
+        for (answer, at) in &answers[1..] {
+            assert!(matches!(answer, Err(CallError::Rejected(Rejection::WaitedTooLong { .. }))), "{answer:?}");
+            assert_eq!(*at, 600);
+        }
+    });
+}
+
+// ## Handlers are gone
+
+/// Is gone when it is asked for 0; its destructor panics.
+struct Bomb(u32);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("a destructor");
+        }
+    }
+}
+
+impl Handler for Bomb {
+    type Request = u64;
+    type Response = u32;
+    type Error = Infallible;
+
+    fn name(&self) -> &str {
+        "bomb"
+    }
+
+    async fn handle(&self, n: u64) -> Reply<u32, Infallible> {
+        if n == 0 { Reply::gone() } else { Reply::success(self.0) }
+    }
+}
+
+#[test]
+fn a_handler_that_is_gone_is_made_anew_even_if_its_destructor_panics() {
+    virtual_time(async {
+        let mut made = 0;
+        let make = move || {
+            made += 1;
+            std::future::ready(Ok::<_, &str>(Bomb(made)))
+        };
+        let handle = PushingDispatcher::builder("bombs")
+            .settings(fixed_and_open(1))
+            .handler_factory("bomb", make)
+            .start()
+            .unwrap();
+        let gone = Err(CallError::Failed(Failure::HandlerGone));
+        let start = Instant::now();
+        assert_eq!(timed(handle.call(1), start).await, (Ok(1), 0));
+        // One that has served is made again at once, ...
+        assert_eq!(timed(handle.call(0), start).await, (gone.clone(), 0));
+        assert_eq!(timed(handle.call(0), start).await, (gone.clone(), 0));
+        // ... one that has not waits longer each time.
+        settle().await;
+        let state = status(&handle).await;
+        assert_eq!(state.state, DispatcherState::Starting);
+        let last_error = Some("gone before it had answered anything".to_string());
+        assert_eq!(state.pools[0].state, PoolState::Starting { failures: 2, last_error });
+        assert_eq!(timed(handle.call(0), start).await, (gone, 200));
+        assert_eq!(timed(handle.call(1), start).await, (Ok(4), 600));
+        assert_eq!(timed(handle.call(1), start).await, (Ok(4), 600));
+    });
+}
+
+#[test]
+fn a_handler_that_is_not_made_again_in_time_is_seen() {
+    virtual_time(async {
+        let mut made = 0;
+        let make = move || {
+            made += 1;
+            let hangs = made > 1;
+            async move {
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, &str>(handler_fn("fickle", |n: u64| async move {
+                    if n == 0 { Reply::<_, Infallible>::gone() } else { Reply::success(n) }
+                }))
+            }
+        };
+        let handle = PushingDispatcher::builder("fickle")
+            .settings(fixed_and_open(1))
+            .handler_factory("fickle", make)
+            .start()
+            .unwrap();
+        assert_eq!(handle.call(1).await, Ok(1));
+        assert_eq!(handle.call(0).await, Err(CallError::Failed(Failure::HandlerGone)));
+        let start = Instant::now();
+        // There is a grace period again.
+        assert_eq!(timed(handle.call(1), start).await, (Err(NO_HANDLERS), 1000));
+        assert_eq!(timed(handle.call(1), start).await, (Err(NO_HANDLERS), 1000));
+        assert_eq!(status(&handle).await.state, DispatcherState::NoHandlers);
+    });
+}
+
+/// Panics when it is dropped.
+struct Loud;
+
+impl Drop for Loud {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("a destructor");
+        }
+    }
+}
+
+#[test]
+fn an_unwanted_response_whose_destructor_panics_does_no_harm() {
+    virtual_time(async {
+        let handler = handler_fn("loud", |n: u64| async move {
+            sleep_ms(10).await;
+            if n == 1 { Reply::<_, Infallible>::success(Loud).terminate() } else { Reply::success(Loud) }
+        });
+        let handle = PushingDispatcher::builder("loud").settings(fixed_and_open(1)).handler(handler).start().unwrap();
+        handle.tell(0).unwrap();
+        sleep_ms(20).await;
+        assert_eq!((handle.totals().completed, status(&handle).await.pools[0].workers), (1, 1));
+        handle.tell(1).unwrap();
+        sleep_ms(20).await;
+        assert_eq!(status(&handle).await.pools[0].state, PoolState::Ended);
+    });
+}
+
 // ## Workers are lost
 
 /// Kills the worker that asks it whether it can be stopped.
@@ -211,6 +367,83 @@ fn dropping_the_last_handle_drains_then_stops() {
         assert!(addr.upgrade().is_some());
         sleep_ms(2).await;
         assert!(addr.upgrade().is_none_or(|addr| !addr.connected()));
+    });
+}
+
+#[test]
+fn an_unused_dispatcher_stops_at_once() {
+    virtual_time(async {
+        let mut settings = fixed(1);
+        settings.initial_grace_period = ms(3_600_000);
+        let handle = PushingDispatcher::<u64, u64, Infallible>::builder("unused").settings(settings).start().unwrap();
+        settle().await;
+        let addr = handle.addr().downgrade();
+        drop(handle);
+        settle().await;
+        assert!(addr.upgrade().is_none_or(|addr| !addr.connected()));
+    });
+}
+
+/// Tells when it is dropped.
+struct Tracked(Arc<AtomicU32>);
+
+impl Tracked {
+    fn new(alive: &Arc<AtomicU32>) -> Self {
+        alive.fetch_add(1, Ordering::Relaxed);
+        Tracked(Arc::clone(alive))
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn nothing_is_left_of_dispatchers_that_have_stopped() {
+    virtual_time(async {
+        let alive = Arc::new(AtomicU32::new(0));
+        for n in 0..300 {
+            let (tracked, check) = (Tracked::new(&alive), Tracked::new(&alive));
+            let handler = handler_fn("tracked", move |n: u64| {
+                let _ = &tracked;
+                async move {
+                    sleep_ms(n).await;
+                    Ok::<_, Infallible>(n)
+                }
+            });
+            let checked = move |n| {
+                let _ = &check;
+                Ok(n)
+            };
+            let handle = PushingDispatcher::builder("tracked").handler(handler).check(checked).start().unwrap();
+            if n % 2 == 0 {
+                assert_eq!(handle.call(n % 5).await, Ok(n % 5));
+            }
+            if n % 3 == 0 {
+                handle.tell(10).unwrap();
+            }
+        }
+        sleep_ms(1_000).await;
+        assert_eq!(alive.load(Ordering::Relaxed), 0);
+    });
+}
+
+#[test]
+fn work_that_comes_while_the_last_handler_ends_is_answered() {
+    actix::System::new().block_on(async {
+        for _ in 0..100 {
+            let builder = PushingDispatcher::builder("quitter").settings(fixed_and_open(1)).handler(quitter());
+            let handle = builder.start().unwrap();
+            let caller = handle.clone();
+            let caller = std::thread::spawn(move || while caller.tell(1) != Err(Rejection::NoHandlers) {});
+            while !caller.is_finished() || handle.totals().queued + handle.totals().in_flight > 0 {
+                tokio::task::yield_now().await;
+            }
+            caller.join().unwrap();
+            assert_adds_up(handle.totals());
+        }
     });
 }
 

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::thread;
 
 use actix::Arbiter;
-use kanaloa::{PushingDispatcher, handler_fn};
+use kanaloa::{PushingDispatcher, Reply, handler_fn};
 
 use crate::support::*;
 
@@ -88,4 +88,37 @@ fn threads_without_a_runtime_call_handlers_on_several_arbiters() {
     }
     end.stop();
     system.join().unwrap();
+}
+
+#[test]
+fn a_pool_that_is_full_or_has_ended_swallows_no_wake_up_of_another_threads() {
+    actix::System::new().block_on(async {
+        let arbiters = [Arbiter::new(), Arbiter::new(), Arbiter::new()];
+        let handler = |name: &str| {
+            handler_fn(name, |n: u64| async move {
+                if n == 0 {
+                    std::future::pending::<()>().await;
+                }
+                let reply = Reply::<_, Infallible>::success(n);
+                if n == 1 { reply.terminate() } else { reply }
+            })
+        };
+        let handle = PushingDispatcher::builder("threads")
+            .settings(fixed_and_open(1))
+            .handler_on(&arbiters[0].handle(), handler("a"))
+            .handler_on(&arbiters[1].handle(), handler("b"))
+            .handler_on(&arbiters[2].handle(), handler("c"))
+            .start()
+            .unwrap();
+        while status(&handle).await.pools.iter().any(|pool| pool.workers == 0) {
+            tokio::task::yield_now().await;
+        }
+        // One of them ends, one is full; it is the third's turn each time. One call at a time: the next would help a lost
+        // one along.
+        assert_eq!(handle.call(1).await, Ok(1));
+        let _full = handle.call(0);
+        for n in 2..200 {
+            assert_eq!(handle.call(n).await, Ok(n));
+        }
+    });
 }

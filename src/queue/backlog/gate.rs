@@ -24,6 +24,7 @@ pub(super) enum Access {
 
 #[derive(Debug)]
 pub(super) struct Gate {
+    pub(super) number: u64,
     pub(super) thread: usize,
     pub(super) access: Access,
     pub(super) limit: usize,

@@ -2,10 +2,10 @@
 //!
 //! Each pool has a *gate*, which lets in as many works at a time as the concurrency limit says; each worker has a
 //! *seat* at it. A worker without work sits idle until it is woken. What must never happen is that work waits while a
-//! worker that may take it sleeps. So whenever work waits and a gate of a thread could let some in, one of that
-//! thread's workers is awake or has been woken: on arrival one is woken per thread, and each that takes a work wakes
-//! the next, once its own handler has to wait. One wake-up is under way per thread at most, so a burst costs no storm,
-//! and a worker that dies hands on the wake-up it was given.
+//! worker that may take it sleeps. So whenever work waits and any gate could let some in, a worker is awake or has been
+//! woken: on arrival one is woken per thread, and each that takes a work wakes the next of its thread, once its own
+//! handler has to wait. One wake-up is under way per thread at most, so a burst costs no storm. A worker that cannot
+//! use its wake-up, because its gate has changed or because it dies, hands it on, to another thread if need be.
 
 mod gate;
 mod seat;
@@ -29,6 +29,7 @@ use tokio::time::Instant;
 use super::Waiting;
 use super::lanes::Lanes;
 use crate::control::regulator::ServiceSample;
+use crate::dispatcher::Rejection;
 use crate::pool::PoolStats;
 
 /// The queue that all worker pools of a dispatcher pull from.
@@ -37,9 +38,13 @@ pub(crate) struct Backlog<T: Waiting> {
     state: Mutex<State<T>>,
 }
 
-/// Names a gate for as long as anybody sits at it.
+/// Names a gate. When that has ended and all have left, it names none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PoolKey(usize);
+pub(crate) struct PoolKey {
+    index: usize,
+    /// Places in the slab are used again; this number is not.
+    number: u64,
+}
 
 #[derive(Debug)]
 struct State<T: Waiting> {
@@ -50,13 +55,18 @@ struct State<T: Waiting> {
     turn: usize,
     waiting_since: Option<Instant>,
     waited: Duration,
-    closed: bool,
+    /// How many gates there have been.
+    gates_so_far: u64,
+    /// Why works are turned away, if nobody will pull them.
+    turned_away: Option<Rejection>,
 }
 
 /// The gates of one arbiter.
 #[derive(Debug)]
 struct Thread {
     id: ThreadId,
+    /// How many gates there are; with none, the entry is free for another thread.
+    gates: usize,
     /// Gates that could let somebody in and had an idle seat when they were listed. They take turns.
     ready: VecDeque<usize>,
     /// The seat that was woken and has not come yet.
@@ -97,11 +107,26 @@ impl<T: Waiting> State<T> {
         None
     }
 
+    /// As [`State::wake_next`] for this thread, or else for another.
+    fn wake_any(&mut self, thread: usize) -> Option<Waker> {
+        self.wake_next(thread).or_else(|| (0..self.threads.len()).find_map(|other| self.wake_next(other)))
+    }
+
     /// As [`State::wake_next`] for the thread of a gate that may have become ready.
     fn gate_changed(&mut self, key: usize) -> Option<Waker> {
         self.list(key);
         let thread = self.gates[key].thread;
         self.wake_next(thread)
+    }
+
+    fn gate(&mut self, pool: PoolKey) -> Option<&mut Gate> {
+        self.gates.get_mut(pool.index).filter(|gate| gate.number == pool.number)
+    }
+
+    fn take_all(&mut self, now: Instant) -> Vec<T> {
+        let works = std::iter::from_fn(|| self.lanes.pop()).collect();
+        self.note_empty(now);
+        works
     }
 
     /// Sends a gate's idle workers home.
@@ -117,6 +142,7 @@ impl<T: Waiting> State<T> {
     /// Forgets a gate at which nobody sits any more.
     fn remove_gate(&mut self, key: usize) {
         let gate = self.gates.remove(key);
+        self.threads[gate.thread].gates -= 1;
         if gate.is_listed {
             self.threads[gate.thread].ready.retain(|listed| *listed != key);
         }
@@ -141,16 +167,17 @@ impl<T: Waiting> Backlog<T> {
                 turn: 0,
                 waiting_since: None,
                 waited: Duration::ZERO,
-                closed: false,
+                gates_so_far: 0,
+                turned_away: None,
             }),
         }
     }
 
-    /// Adds works and wakes workers for them. Returns the works if nobody will pull any more.
-    pub(crate) fn append(&self, works: &mut Vec<T>, now: Instant) -> Result<(), Vec<T>> {
+    /// Adds works and wakes workers for them. Returns the works, and the reason, if nobody will pull them.
+    pub(crate) fn append(&self, works: &mut Vec<T>, now: Instant) -> Result<(), (Vec<T>, Rejection)> {
         let mut state = self.state.lock();
-        if state.closed {
-            return Err(std::mem::take(works));
+        if let Some(reason) = state.turned_away {
+            return Err((std::mem::take(works), reason));
         }
         let arrived = works.len();
         for work in works.drain(..) {
@@ -161,7 +188,10 @@ impl<T: Waiting> Backlog<T> {
         }
         let mut wakers = Wakers::new();
         let threads = state.threads.len();
-        for _ in 0..threads.min(arrived) {
+        for _ in 0..threads {
+            if wakers.len() == arrived {
+                break;
+            }
             state.turn = (state.turn + 1) % threads;
             let turn = state.turn;
             wakers.extend(state.wake_next(turn));
@@ -175,12 +205,18 @@ impl<T: Waiting> Backlog<T> {
     pub(crate) fn add_gate(&self, limit: usize, stats: Arc<PoolStats>) -> PoolKey {
         let mut state = self.state.lock();
         let id = thread::current().id();
-        let thread = state.threads.iter().position(|thread| thread.id == id).unwrap_or_else(|| {
-            state.threads.push(Thread { id, ready: VecDeque::new(), woken: None });
+        let known = state.threads.iter().position(|thread| thread.id == id);
+        let thread = known.or_else(|| state.threads.iter().position(|thread| thread.gates == 0)).unwrap_or_else(|| {
+            state.threads.push(Thread { id, gates: 0, ready: VecDeque::new(), woken: None });
             state.threads.len() - 1
         });
-        let access = if state.closed { Access::Ended } else { Access::Shut };
-        PoolKey(state.gates.insert(Gate {
+        (state.threads[thread].id, state.threads[thread].gates) = (id, state.threads[thread].gates + 1);
+        let is_closed = state.turned_away == Some(Rejection::ShuttingDown);
+        let access = if is_closed { Access::Ended } else { Access::Shut };
+        state.gates_so_far += 1;
+        let number = state.gates_so_far;
+        let index = state.gates.insert(Gate {
+            number,
             thread,
             access,
             limit,
@@ -189,7 +225,8 @@ impl<T: Waiting> Backlog<T> {
             idle: Vec::new(),
             is_listed: false,
             stats,
-        }))
+        });
+        PoolKey { index, number }
     }
 
     pub(crate) fn set_limit(&self, pool: PoolKey, limit: usize) {
@@ -224,12 +261,9 @@ impl<T: Waiting> Backlog<T> {
 
     fn change(&self, pool: PoolKey, apply: impl FnOnce(&mut Gate)) {
         let mut state = self.state.lock();
-        let Some(gate) = state.gates.get_mut(pool.0) else { return };
-        if gate.access == Access::Ended {
-            return;
-        }
+        let Some(gate) = state.gate(pool).filter(|gate| gate.access != Access::Ended) else { return };
         apply(gate);
-        let waker = state.gate_changed(pool.0);
+        let waker = state.gate_changed(pool.index);
         drop(state);
         wake(waker);
     }
@@ -237,12 +271,12 @@ impl<T: Waiting> Backlog<T> {
     /// Ends a gate: its workers leave when they have finished.
     pub(crate) fn end(&self, pool: PoolKey) {
         let mut state = self.state.lock();
-        let Some(gate) = state.gates.get_mut(pool.0) else { return };
+        let Some(gate) = state.gate(pool) else { return };
         gate.access = Access::Ended;
         let mut wakers = Wakers::new();
-        state.dismiss_idle(pool.0, &mut wakers);
-        if state.gates[pool.0].seats.is_empty() {
-            state.remove_gate(pool.0);
+        state.dismiss_idle(pool.index, &mut wakers);
+        if state.gates[pool.index].seats.is_empty() {
+            state.remove_gate(pool.index);
         }
         drop(state);
         wake(wakers);
@@ -251,7 +285,7 @@ impl<T: Waiting> Backlog<T> {
     /// Sends up to `count` idle workers of a pool home, those first that have been idle longest.
     pub(crate) fn retire(&self, pool: PoolKey, count: usize) {
         let mut state = self.state.lock();
-        let Some(gate) = state.gates.get_mut(pool.0) else { return };
+        let Some(gate) = state.gate(pool) else { return };
         let count = count.min(gate.idle.len());
         let mut wakers = Wakers::new();
         for index in gate.idle.drain(..count) {
@@ -267,9 +301,8 @@ impl<T: Waiting> Backlog<T> {
     /// Takes no more works, sends all workers home when they have finished, and returns the works that waited.
     pub(crate) fn close(&self, now: Instant) -> Vec<T> {
         let mut state = self.state.lock();
-        state.closed = true;
-        let works = std::iter::from_fn(|| state.lanes.pop()).collect();
-        state.note_empty(now);
+        state.turned_away = Some(Rejection::ShuttingDown);
+        let works = state.take_all(now);
         let mut wakers = Wakers::new();
         let keys: Vec<usize> = state.gates.iter().map(|(key, _)| key).collect();
         for key in keys {
@@ -292,12 +325,19 @@ impl<T: Waiting> Backlog<T> {
         expired
     }
 
-    /// Takes out all works.
-    pub(crate) fn take_all(&self, now: Instant) -> Vec<T> {
+    /// Takes no works until [`Backlog::serve`]: those that wait are returned, those that come are turned away.
+    pub(crate) fn turn_away(&self, reason: Rejection, now: Instant) -> Vec<T> {
         let mut state = self.state.lock();
-        let works = std::iter::from_fn(|| state.lanes.pop()).collect();
-        state.note_empty(now);
-        works
+        state.turned_away.get_or_insert(reason);
+        state.take_all(now)
+    }
+
+    /// Takes works again, unless it is closed.
+    pub(crate) fn serve(&self) {
+        let mut state = self.state.lock();
+        if state.turned_away != Some(Rejection::ShuttingDown) {
+            state.turned_away = None;
+        }
     }
 
     /// When the next work will have waited too long. `expires_at` says it of those that brought no time of their own.
@@ -315,7 +355,7 @@ impl<T: Waiting> Backlog<T> {
 
     /// What can be seen of a gate; nothing once it has ended and all have left.
     pub(crate) fn view(&self, pool: PoolKey) -> GateView {
-        self.state.lock().gates.get(pool.0).map_or_else(GateView::default, |gate| GateView {
+        self.state.lock().gate(pool).map_or_else(GateView::default, |gate| GateView {
             busy: gate.busy,
             workers: gate.seats.len(),
             is_held: matches!(gate.access, Access::Held(_)),

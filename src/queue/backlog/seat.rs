@@ -31,7 +31,7 @@ pub(crate) struct Seat<T: Waiting> {
 impl<T: Waiting> Seat<T> {
     /// Sits down at a gate; `None` if it has been taken away.
     pub(crate) fn take(backlog: Arc<Backlog<T>>, pool: PoolKey) -> Option<Self> {
-        let index = backlog.state.lock().gates.get_mut(pool.0)?.seats.insert(SeatState::default()) as u32;
+        let index = backlog.state.lock().gate(pool)?.seats.insert(SeatState::default()) as u32;
         Some(Seat { backlog, pool, index })
     }
 
@@ -39,7 +39,7 @@ impl<T: Waiting> Seat<T> {
     pub(crate) fn pull(&self, waker: &Waker, now: Instant) -> Pull<T> {
         let mut guard = self.backlog.state.lock();
         let state = &mut *guard;
-        let gate = &mut state.gates[self.pool.0];
+        let gate = &mut state.gates[self.pool.index];
         let seat = &mut gate.seats[self.index as usize];
         if seat.is_idle {
             // Polled although nobody woke it: those who can take the work know of it.
@@ -51,7 +51,7 @@ impl<T: Waiting> Seat<T> {
             gate.busy -= 1;
         }
         let thread = gate.thread;
-        if state.threads[thread].woken == Some((self.pool.0, self.index)) {
+        if state.threads[thread].woken == Some((self.pool.index, self.index)) {
             state.threads[thread].woken = None;
         }
         if gate.access == Access::Ended || seat.is_retired {
@@ -70,8 +70,9 @@ impl<T: Waiting> Seat<T> {
         seat.is_idle = true;
         remember(&mut seat.waker, waker);
         gate.idle.push(self.index);
-        // Others of this thread may take what this worker may not.
-        let next = state.gate_changed(self.pool.0);
+        state.list(self.pool.index);
+        // Others may take what this worker may not.
+        let next = state.wake_any(thread);
         drop(guard);
         wake(next);
         Pull::Idle
@@ -90,7 +91,7 @@ impl<T: Waiting> Seat<T> {
     /// Wakes the next worker of this thread for work that waits.
     pub(crate) fn pass_on(&self) {
         let mut state = self.backlog.state.lock();
-        let thread = state.gates[self.pool.0].thread;
+        let thread = state.gates[self.pool.index].thread;
         let next = state.wake_next(thread);
         drop(state);
         wake(next);
@@ -100,7 +101,7 @@ impl<T: Waiting> Seat<T> {
 impl<T: Waiting> Drop for Seat<T> {
     fn drop(&mut self) {
         let mut state = self.backlog.state.lock();
-        let gate = &mut state.gates[self.pool.0];
+        let gate = &mut state.gates[self.pool.index];
         let seat = gate.seats.remove(self.index as usize);
         if seat.is_busy {
             gate.busy -= 1;
@@ -110,15 +111,15 @@ impl<T: Waiting> Drop for Seat<T> {
         }
         let thread = gate.thread;
         if gate.access == Access::Ended && gate.seats.is_empty() {
-            state.remove_gate(self.pool.0);
+            state.remove_gate(self.pool.index);
         }
-        if state.threads[thread].woken == Some((self.pool.0, self.index)) {
+        if state.threads[thread].woken == Some((self.pool.index, self.index)) {
             state.threads[thread].woken = None;
         }
-        if state.gates.contains(self.pool.0) {
-            state.list(self.pool.0);
+        if state.gate(self.pool).is_some() {
+            state.list(self.pool.index);
         }
-        let next = state.wake_next(thread);
+        let next = state.wake_any(thread);
         drop(state);
         wake(next);
     }

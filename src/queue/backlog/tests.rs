@@ -214,7 +214,7 @@ fn an_ended_gate_sends_its_workers_home_and_is_forgotten_with_the_last() {
     assert_eq!(fixture.backlog.view(pool).workers, 0);
     assert!(Seat::take(Arc::clone(&fixture.backlog), pool).is_none());
     // What waited goes to whoever comes.
-    assert_eq!(fixture.backlog.take_all(Instant::now()), [Item(2)]);
+    assert_eq!(fixture.backlog.turn_away(Rejection::NoHandlers, Instant::now()), [Item(2)]);
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn a_closed_backlog_returns_what_comes_and_what_waits() {
     assert_eq!(workers[0].gets(), (1, true));
     assert_eq!(fixture.backlog.close(Instant::now()), [Item(2)]);
     let mut late = vec![Item(3)];
-    assert_eq!(fixture.backlog.append(&mut late, Instant::now()), Err(vec![Item(3)]));
+    assert_eq!(fixture.backlog.append(&mut late, Instant::now()), Err((vec![Item(3)], Rejection::ShuttingDown)));
     assert!(matches!(workers[0].pull(), Pull::Leave));
 }
 
@@ -269,8 +269,109 @@ fn the_time_in_which_works_wait_is_added_up() {
     backlog.append(&mut vec![Item(1), Item(2)], at(10)).unwrap();
     backlog.append(&mut vec![Item(3)], at(20)).unwrap();
     assert_eq!(backlog.waited(at(25)), Duration::from_millis(15));
-    assert_eq!(backlog.take_all(at(30)).len(), 3);
+    assert_eq!(backlog.turn_away(Rejection::NoHandlers, at(30)).len(), 3);
+    backlog.serve();
     assert_eq!(backlog.waited(at(90)), Duration::from_millis(20));
     backlog.append(&mut vec![Item(4)], at(100)).unwrap();
     assert_eq!(backlog.waited(at(105)), Duration::from_millis(25));
+}
+
+#[test]
+fn works_are_turned_away_while_nobody_serves() {
+    let fixture = Fixture::new();
+    fixture.arrive([1]);
+    let backlog = &fixture.backlog;
+    assert_eq!(backlog.turn_away(Rejection::NoHandlers, Instant::now()), [Item(1)]);
+    let refused = backlog.append(&mut vec![Item(2)], Instant::now());
+    assert_eq!(refused, Err((vec![Item(2)], Rejection::NoHandlers)));
+    backlog.serve();
+    fixture.arrive([3]);
+    // The end is for good.
+    assert_eq!(backlog.close(Instant::now()), [Item(3)]);
+    backlog.serve();
+    backlog.turn_away(Rejection::NoHandlers, Instant::now());
+    let refused = backlog.append(&mut vec![Item(4)], Instant::now());
+    assert_eq!(refused, Err((vec![Item(4)], Rejection::ShuttingDown)));
+}
+
+#[test]
+fn a_name_of_a_gate_that_is_gone_names_no_later_one() {
+    let fixture = Fixture::new();
+    let (old, workers) = fixture.pool(1, 1);
+    fixture.backlog.end(old);
+    drop(workers);
+    let (_, workers) = fixture.pool(1, 1);
+    fixture.backlog.end(old);
+    fixture.backlog.shut(old);
+    fixture.backlog.retire(old, 1);
+    assert_eq!(fixture.backlog.view(old).workers, 0);
+    fixture.arrive([1]);
+    assert_eq!(workers[0].gets(), (1, false));
+}
+
+// ## Several threads
+
+/// A pool on another thread, whose turn it is, and one on this.
+fn on_two_threads(fixture: &Fixture) -> ((PoolKey, Vec<Worker>), (PoolKey, Vec<Worker>)) {
+    let mine = fixture.pool(1, 1);
+    let backlog = Arc::clone(&fixture.backlog);
+    let theirs = std::thread::spawn(move || Fixture { backlog }.pool(1, 1)).join().unwrap();
+    (theirs, mine)
+}
+
+#[test]
+fn an_arrival_wakes_one_worker_of_each_thread_but_no_more_than_have_come() {
+    let fixture = Fixture::new();
+    let ((_, others), (_, mine)) = on_two_threads(&fixture);
+    fixture.arrive([1]);
+    assert_eq!((woken(&others), woken(&mine)), (vec![1], vec![0]));
+    fixture.arrive([2]);
+    assert_eq!((woken(&others), woken(&mine)), (vec![1], vec![1]));
+}
+
+#[test]
+fn an_arrival_passes_over_a_thread_that_can_take_nothing() {
+    let fixture = Fixture::new();
+    let ((_, others), (_, mine)) = on_two_threads(&fixture);
+    fixture.arrive([1]);
+    assert_eq!(others[0].gets(), (1, false));
+    for n in 2..6 {
+        fixture.arrive([n]);
+        assert_eq!(mine[0].woken.0.swap(0, Ordering::Relaxed), 1);
+        assert_eq!(mine[0].gets(), (n, false));
+        assert!(mine[0].is_idle());
+    }
+}
+
+#[test]
+fn a_wake_up_that_a_shut_gate_swallows_goes_to_another_thread() {
+    let fixture = Fixture::new();
+    let ((theirs, others), (_, mine)) = on_two_threads(&fixture);
+    fixture.arrive([1]);
+    fixture.backlog.shut(theirs);
+    assert_eq!((woken(&others), woken(&mine)), (vec![1], vec![0]));
+    assert!(others[0].is_idle());
+    assert_eq!(woken(&mine), [1]);
+}
+
+#[test]
+fn a_wake_up_of_a_worker_that_dies_goes_to_another_thread() {
+    let fixture = Fixture::new();
+    let ((_, others), (_, mine)) = on_two_threads(&fixture);
+    fixture.arrive([1]);
+    assert_eq!((woken(&others), woken(&mine)), (vec![1], vec![0]));
+    drop(others);
+    assert_eq!(woken(&mine), [1]);
+}
+
+#[test]
+fn threads_that_have_no_gate_any_more_make_room_for_others() {
+    let fixture = Fixture::new();
+    for _ in 0..100 {
+        let backlog = Arc::clone(&fixture.backlog);
+        let (pool, workers) = std::thread::spawn(move || Fixture { backlog }.pool(1, 1)).join().unwrap();
+        fixture.backlog.end(pool);
+        drop(workers);
+    }
+    assert_eq!(fixture.backlog.state.lock().threads.len(), 1);
 }
