@@ -45,12 +45,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dispatcher =
         PushingDispatcher::builder("dictionary").actor("dictionary", || Dictionary { lookups: 0 }).start()?;
 
-    // Through the handle, from anywhere ...
+    // Through the handle, from anywhere. That the dictionary has broken down is noticed with the next word, which is lost.
     for word in ["kanaloa", "kanalao", "bug", "kanaloa", "kanaloa"] {
         match dispatcher.call(Look(word)).await {
             Ok(meaning) => println!("{word}: {meaning}"),
             Err(CallError::Failed(Failure::Service(error))) => println!("{word}: the service says: {error}"),
-            Err(error) => println!("{word}: {error}"),
+            Err(error) => println!("{word}: {error} (it is started anew)"),
         }
     }
     // ... or as a message to the dispatcher's address, as actors do.

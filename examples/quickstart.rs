@@ -1,5 +1,5 @@
-//! An async function as the service: at twice its capacity, half of the requests are answered as if nobody else were
-//! there, and the others are refused at once.
+//! An async function as the service: at twice its capacity, half of the requests are answered soon, and the others are
+//! refused at once. Without a dispatcher the last answer would take five seconds.
 //!
 //! ```text
 //! cargo run --release --example quickstart

@@ -1,25 +1,28 @@
 //! Overload protection that finds a service's concurrency limit by itself.
 //!
 //! Kanaloa stands in front of a service. It keeps as many requests in flight as the service handles best, holds a short
-//! queue, and refuses the rest at once, so that what is accepted is answered at the speed of an idle service. Nobody
-//! tells it the capacity, and when that changes, it follows.
+//! queue, and refuses the rest at once, so that what is accepted is answered soon however much arrives. Nobody tells it
+//! the capacity, and when that changes, it follows.
 //!
 //! ```
 //! use kanaloa::{CallError, PushingDispatcher, handler_fn};
 //!
-//! # #[actix::main]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let service = handler_fn("doubler", |n: u32| async move { n.checked_mul(2).ok_or("too large") });
-//! let dispatcher = PushingDispatcher::builder("doubler").handler(service).start()?;
+//! #[actix::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let service = handler_fn("doubler", |n: u32| async move { n.checked_mul(2).ok_or("too large") });
+//!     let dispatcher = PushingDispatcher::builder("doubler").handler(service).start()?;
 //!
-//! match dispatcher.call(21).await {
-//!     Ok(answer) => assert_eq!(answer, 42),
-//!     Err(CallError::Rejected(reason)) => println!("come back later: {reason}"),
-//!     Err(error) => println!("{error}"),
+//!     match dispatcher.call(21).await {
+//!         Ok(answer) => assert_eq!(answer, 42),
+//!         Err(CallError::Rejected(reason)) => println!("come back later: {reason}"),
+//!         Err(error) => println!("{error}"),
+//!     }
+//!     Ok(())
 //! }
-//! # Ok(())
-//! # }
 //! ```
+//!
+//! [`DispatcherBuilder::settings`] takes settings, read from HOCON by [`config::Settings`];
+//! [`DispatcherBuilder::start_on_thread`] is for where there is no actix System.
 //!
 //! # The way of a work
 //!
@@ -38,7 +41,7 @@
 //!
 //! # Time
 //!
-//! All time is tokio's, so on a runtime whose clock is paused the whole actor system runs in virtual time.
+//! All time is tokio's, so in a test on a runtime whose clock is paused the whole actor system runs in virtual time.
 #![forbid(unsafe_code)]
 
 pub mod config;

@@ -40,17 +40,12 @@ pub(super) fn broken(settings: &DispatcherSettings) -> Vec<Broken> {
     rules.at_least_one(keys::QUEUE_CAPACITY, settings.queue.capacity);
 
     let pool = &settings.worker_pool;
-    let (starting, min, max) = (pool.starting_pool_size, pool.min_pool_size, pool.max_pool_size);
+    let (min, max) = (pool.min_pool_size, pool.max_pool_size);
+    rules.at_least_one(keys::STARTING_POOL_SIZE, pool.starting_pool_size);
     rules.at_least_one(keys::MIN_POOL_SIZE, min);
     if min > max {
         let found = format!("{min} > {max}");
         rules.add(&[keys::MIN_POOL_SIZE, keys::MAX_POOL_SIZE], "min-pool-size <= max-pool-size", found);
-    } else if starting < min {
-        let found = format!("{starting} < {min}");
-        rules.add(&[keys::STARTING_POOL_SIZE, keys::MIN_POOL_SIZE], "starting-pool-size >= min-pool-size", found);
-    } else if starting > max {
-        let found = format!("{starting} > {max}");
-        rules.add(&[keys::STARTING_POOL_SIZE, keys::MAX_POOL_SIZE], "starting-pool-size <= max-pool-size", found);
     }
     rules.timer(keys::REPLENISH_SPEED, pool.replenish_speed);
 

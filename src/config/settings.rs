@@ -60,7 +60,8 @@ pub struct QueueSettings {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct WorkerPoolSettings {
-    /// First concurrency limit, within the two bounds. Algorithms that grow by themselves may start lower.
+    /// First concurrency limit. At least 1; outside the two bounds, the nearer of them holds. Algorithms that grow by
+    /// themselves may start lower.
     pub starting_pool_size: usize,
     /// Smallest concurrency limit. At least 1.
     pub min_pool_size: usize,

@@ -153,7 +153,7 @@ fn queue(comparison: &Comparison) -> Chart {
         title: "How much waits, and where".to_string(),
         explanation:
             "Without Kanaloa it waits inside the service, which will work on it even when its client has left. \
-                      With Kanaloa it waits in Kanaloa's queue, and what would wait too long is refused at once."
+                      With Kanaloa both queues stay short, because what would wait too long is refused at once."
                 .to_string(),
         axis: Axis { label: "requests waiting".to_string(), unit: Unit::Number, scale: Scale::LogFromZero },
         drawing: Drawing::Lines,

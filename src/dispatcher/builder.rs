@@ -218,7 +218,7 @@ where
                 }
             }
         };
-        let thread = thread::Builder::new().name(format!("kanaloa-{name}")).spawn(body);
+        let thread = thread::Builder::new().name(format!("kanaloa-{name}").replace('\0', "")).spawn(body);
         thread.map_err(|source| StartError::Thread { dispatcher: name.clone(), source })?;
         start.recv().unwrap_or_else(|_| {
             let source = std::io::Error::other("it ended before the dispatcher was started");

@@ -18,7 +18,8 @@ use super::work::Work;
 
 /// The way to a dispatcher, from any thread and any executor. Clones are cheap and lead to the same dispatcher.
 ///
-/// When the last handle and the last address of a dispatcher are dropped, it finishes the work it has and stops.
+/// When the last handle and the last address of a dispatcher are dropped, it finishes the work it has and stops. It can
+/// do so only while its actix System, or its thread, and the process go on.
 pub struct DispatcherHandle<Req, Res, Err>
 where
     Req: Send + 'static,

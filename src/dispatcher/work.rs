@@ -43,7 +43,7 @@ impl<Req, Res, Err> Work<Req, Res, Err> {
         Work { user: Some(KEYS.get_or_init(RandomState::new).hash_one(key)), ..self }
     }
 
-    /// When the answer is of no use any more. It is refused if the answer cannot come before, and answered with a
+    /// When the answer is of no use any more, on tokio's clock (`std_instant.into()` of another). It is refused if the answer cannot come before, and answered with a
     /// timeout when it does not.
     #[must_use]
     pub fn deadline(self, deadline: Instant) -> Self {

@@ -15,7 +15,8 @@ pub struct HandlerFn<F, Req> {
     request: PhantomData<fn(Req)>,
 }
 
-/// Makes a handler of an async function, which returns a `Result` or a whole [`Reply`].
+/// Makes a handler of an async function, which returns a `Result` or a whole [`Reply`]. One that blocks its thread holds
+/// up all that lives there, and no time limit can end it: use [`blocking_fn`] for that.
 ///
 /// ```
 /// use kanaloa::handler_fn;

@@ -60,6 +60,20 @@ fn slots_bound_what_runs_at_once_and_the_first_come_is_first_served() {
 }
 
 #[test]
+fn the_first_limit_is_brought_within_the_bounds() {
+    virtual_time(async {
+        let limit = async |start, min, max| {
+            let mut settings = fixed(start);
+            (settings.worker_pool.min_pool_size, settings.worker_pool.max_pool_size) = (min, max);
+            let handle = sleeper(settings).start().unwrap();
+            settle().await;
+            status(&handle).await.pools[0].limit
+        };
+        assert_eq!((limit(80, 1, 50).await, limit(80, 90, 100).await, limit(80, 1, 100).await), (50, 90, 80));
+    });
+}
+
+#[test]
 fn a_burst_wakes_as_many_workers_as_it_needs() {
     virtual_time(async {
         let handle = sleeper(fixed_and_open(8)).start().unwrap();

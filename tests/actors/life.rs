@@ -135,10 +135,10 @@ fn a_start_that_cannot_be_is_an_error() {
     assert!(matches!(sleeper(fixed(1)).start(), Err(StartError::NoSystem)));
     virtual_time(async {
         let mut settings = fixed(1);
-        settings.worker_pool.min_pool_size = 5;
+        settings.worker_pool.min_pool_size = 10_001;
         let error = sleeper(settings).start().unwrap_err();
         assert!(matches!(&error, StartError::Settings { dispatcher, .. } if dispatcher == "sleeper"), "{error}");
-        assert!(error.to_string().contains("starting-pool-size"), "{error}");
+        assert!(error.to_string().contains("min-pool-size <= max-pool-size"), "{error}");
     });
 }
 

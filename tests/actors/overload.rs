@@ -68,12 +68,11 @@ fn at_twice_the_capacity_half_is_answered_soon_and_the_rest_refused_at_once() {
         send(&handle, 2_000, 2_500).await;
         let seen = send(&handle, 8_000, 2_500).await;
         let (good, p99) = (seen.answered.len(), seen.answered[seen.answered.len() * 99 / 100]);
-        assert!(good >= 3_880, "{good} of the 4000 that could be");
-        assert!(p99 <= 320, "99 of 100 within {p99} ms");
-        assert!(seen.lost <= 8, "{} were neither answered nor refused at once", seen.lost);
+        // The demo's bars: 190 of the 200 that could be each second, and 400 ms.
+        assert!(good >= 190 * 20, "{good} of the 4000 that could be");
+        assert!(p99 <= 400, "99 of 100 within {p99} ms");
+        assert_eq!((seen.lost, seen.answered.len() + seen.refused), (0, 8_000));
         assert_adds_up(handle.totals());
-        let limit = status(&handle).await.pools[0].limit;
-        assert!((19..=32).contains(&limit), "a limit of {limit} for 20 slots");
     });
 }
 
@@ -100,6 +99,7 @@ fn it_follows_when_the_capacity_falls_and_rises() {
         let taken = slots.acquire_many(15).await.unwrap();
         send(&handle, 4_000, 2_500).await;
         let seen = send(&handle, 4_000, 2_500).await;
+        // 95 of 100 of what could be, as after every change of capacity.
         assert!(seen.answered.len() >= 475, "{} of 500", seen.answered.len());
         // And back.
         drop(taken);

@@ -31,14 +31,7 @@ fn each_impossible_value_is_named() {
             |s| s.worker_pool.min_pool_size = 10_001,
             "worker-pool.min-pool-size: expected min-pool-size <= max-pool-size, found 10001 > 10000",
         ),
-        (
-            |s| s.worker_pool.min_pool_size = 81,
-            "worker-pool.starting-pool-size: expected starting-pool-size >= min-pool-size, found 80 < 81",
-        ),
-        (
-            |s| s.worker_pool.max_pool_size = 79,
-            "worker-pool.starting-pool-size: expected starting-pool-size <= max-pool-size, found 80 > 79",
-        ),
+        (|s| s.worker_pool.starting_pool_size = 0, "worker-pool.starting-pool-size: expected at least 1, found 0"),
         (
             |s| s.worker_pool.replenish_speed = Duration::ZERO,
             "worker-pool.replenish-speed: expected at least 1ms, found 0",

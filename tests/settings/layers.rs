@@ -123,3 +123,13 @@ fn settings_of_others_in_the_same_file_are_left_alone() {
     let text = "akka { actor.default-dispatcher = [1, 2], workerPool = 3 }\nlist += 1\nlist += 2";
     assert_eq!(parsed(text), Settings::reference());
 }
+
+#[test]
+fn the_example_in_the_readme_is_accepted() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```hocon\n").expect("there is one");
+    let (example, _) = rest.split_once("```").expect("it ends");
+    let settings = parsed(example);
+    assert_eq!(settings.dispatcher("any").work.service_timeout, Duration::from_secs(10));
+    assert_eq!(settings.dispatcher("search").worker_pool.max_pool_size, 50);
+}
