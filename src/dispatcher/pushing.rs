@@ -24,7 +24,7 @@ use crate::pool::{Check, Clock, PoolChange, PoolEnvironment, PoolEvent, PoolStat
 use crate::queue::{Backlog, Expirer, Intake, QueueActor, QueueSampler, Resume, Waiting};
 
 /// A dispatcher to which work is pushed: callers submit it through a [`DispatcherHandle`](crate::DispatcherHandle), or
-/// as [`Work`] messages to the address.
+/// as [`Work`](crate::Work) messages to the address.
 pub struct PushingDispatcher<Req, Res, Err>
 where
     Req: Send + 'static,

@@ -104,7 +104,7 @@ impl Meter {
         Meter { clock, stats, autothrottler, inner: RefCell::new(inner) }
     }
 
-    /// An attempt starts; its end is told by [`Meter::ended`] or [`Meter::lost`].
+    /// An attempt takes a slot; [`Meter::ended`] says that it is free.
     pub(crate) fn started(&self) {
         self.inner.borrow_mut().in_flight += 1;
     }
