@@ -16,8 +16,8 @@ use futures::FutureExt;
 use futures::future::join_all;
 use kanaloa::config::AutothrottleAlgorithm;
 use kanaloa::{
-    Answer, Call, CallError, DispatcherHandle, Handler, OnCancel, PoolState, Priority, PushingDispatcher, Reply,
-    Totals, Work,
+    Answer, Call, CallError, DispatcherHandle, Handler, IntoHandler, OnCancel, PoolState, Priority, PushingDispatcher,
+    Reply, Totals, Work,
 };
 use proptest::prelude::*;
 use support::*;
@@ -64,6 +64,22 @@ struct Actor {
     running: Running,
     /// Makes it one that could not be sent to another thread.
     served: Rc<Cell<u32>>,
+}
+
+/// Becomes an [`Actor`] where that is to live.
+struct MakesActor {
+    name: String,
+    on_cancel: OnCancel,
+    running: Running,
+}
+
+impl IntoHandler for MakesActor {
+    type Handler = Actor;
+
+    fn into_handler(self) -> Actor {
+        let MakesActor { name, on_cancel, running } = self;
+        Actor { name, on_cancel, running, served: Rc::default() }
+    }
 }
 
 impl Handler for Actor {
@@ -139,6 +155,8 @@ struct HandlerPlan {
     runs_on: bool,
     /// `None`: there is one. Otherwise it is made, and making it fails so often.
     failures: Option<u32>,
+    /// How long making it takes.
+    takes: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -203,8 +221,8 @@ prop_compose! {
         service_timeout in 5..100u64,
         request_timeout in proptest::option::weighted(0.3, 1..100u64),
         handlers in proptest::collection::vec(
-            (any::<bool>(), proptest::option::of(0..4u32))
-                .prop_map(|(runs_on, failures)| HandlerPlan { runs_on, failures }),
+            (any::<bool>(), proptest::option::of(0..4u32), prop_oneof![Just(0), 0..200u64])
+                .prop_map(|(runs_on, failures, takes)| HandlerPlan { runs_on, failures, takes }),
             0..4,
         ),
         arrivals in proptest::collection::vec(arrival(), 0..60),
@@ -243,18 +261,22 @@ fn start(plan: &Plan, running: &Running) -> Dispatcher {
     for (index, handler) in plan.handlers.iter().enumerate() {
         let on_cancel = if handler.runs_on { OnCancel::RunOn } else { OnCancel::Stop };
         let running = Arc::clone(running);
-        let make = move || Actor {
-            name: format!("handler-{index}"),
-            on_cancel,
-            running: Arc::clone(&running),
-            served: Rc::default(),
+        let make = move || MakesActor { name: format!("handler-{index}"), on_cancel, running: Arc::clone(&running) };
+        let Some(failures) = handler.failures else {
+            builder = builder.handler(make());
+            continue;
         };
-        let failures = handler.failures.unwrap_or(0);
-        let tries = AtomicU32::new(0);
+        let (takes, tries) = (handler.takes, AtomicU32::new(0));
         builder = builder.handler_factory(format!("handler-{index}"), move || {
             let tried = tries.fetch_add(1, Ordering::Relaxed);
             assert!(tried >= failures || tried.is_multiple_of(2), "{AS_PLANNED}");
-            std::future::ready(if tried < failures { Err("not yet") } else { Ok(make()) })
+            let made = if tried < failures { Err("not yet") } else { Ok(make()) };
+            async move {
+                if takes > 0 {
+                    sleep_ms(takes).await;
+                }
+                made
+            }
         });
     }
     builder.start().unwrap()
