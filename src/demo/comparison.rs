@@ -69,13 +69,13 @@ impl Comparison {
         let rates = |name: &str, of: fn(&Summary) -> f64| row(name.to_string(), &|summary| rate(of(summary)));
         let times =
             |name: String, of: fn(&Summary) -> Option<Duration>| row(name, &|summary: &Summary| time(of(summary)));
-        let steady = format!("accepted: p99 after {} s", STEADY_AFTER.as_secs());
+        let steady = format!("accepted: p99 but for the first {} s", STEADY_AFTER.as_secs());
         let mut rows = vec![
-            rates("offered, per second", |summary| summary.offered),
-            row(format!("good: answered within {} s", GOOD_WITHIN.as_secs()), &|summary| rate(summary.good)),
-            rates("late", |summary| summary.late),
-            rates("rejected", |summary| summary.rejected),
-            rates("failed", |summary| summary.failed),
+            rates("requests per second", |summary| summary.offered),
+            row(format!("  good: answered within {} s", GOOD_WITHIN.as_secs()), &|summary| rate(summary.good)),
+            rates("  late", |summary| summary.late),
+            rates("  rejected", |summary| summary.rejected),
+            rates("  failed", |summary| summary.failed),
             times("accepted: p50".to_string(), |summary| summary.p50),
             times("accepted: p90".to_string(), |summary| summary.p90),
             times("accepted: p99".to_string(), |summary| summary.p99),

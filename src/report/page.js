@@ -77,7 +77,7 @@
         },
       ],
       series: [
-        { label: "at", value: (_, value) => value == null ? "–" : seconds(value) },
+        { label: "at", value: (_, value) => value == null ? "" : seconds(value) },
         ...drawn.map(series => ({
           label: series.label,
           stroke: style(`--${series.tone}`),
@@ -86,7 +86,7 @@
           dash: series.dashed ? [5, 4] : undefined,
           paths: chart.drawing === "lines" ? undefined : stepped,
           points: { show: false },
-          value: (_, value, __, i) => i == null || series.values[i] == null ? "–" : format(series.values[i]),
+          value: (_, value, __, i) => i == null || series.values[i] == null ? "" : format(series.values[i]),
         })),
       ],
       cursor: { sync: { key: "page" }, y: false, drag: { x: false, y: false }, points: { show: !stack } },
