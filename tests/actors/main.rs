@@ -3,6 +3,7 @@
 mod calls;
 mod handlers;
 mod life;
+mod losses;
 mod overload;
 mod support;
 mod threads;
