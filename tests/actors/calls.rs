@@ -219,10 +219,15 @@ fn a_deadline_that_passes_in_the_queue_is_told_at_once_and_out_of_order() {
         let start = Instant::now();
         let running = handle.call(1000);
         settle().await;
-        let deadlines = [400, 100, 300].map(|at| handle.call(Work::new(1).deadline(start + ms(at))));
+        let mut deadlines = Vec::new();
+        for at in [400, 100, 300] {
+            deadlines.push(handle.call(Work::new(1).deadline(start + ms(at))));
+            // Each comes by itself: the second is over before the first, for which a timer is set by then.
+            settle().await;
+        }
         let patient = handle.call(1);
         let timed_out = Err(CallError::TimedOut(Timeout::Deadline));
-        let answers = join_all(deadlines.map(|call| timed(call, start))).await;
+        let answers = join_all(deadlines.into_iter().map(|call| timed(call, start))).await;
         assert_eq!(answers, [400, 100, 300].map(|at| (timed_out.clone(), at)));
         assert_eq!(join(running, timed(patient, start)).await, (Ok(1000), (Ok(1), 1001)));
         assert_adds_up(handle.totals());
