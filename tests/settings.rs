@@ -2,6 +2,8 @@
 
 #[path = "settings/built_in_code.rs"]
 mod built_in_code;
+#[path = "settings/keys.rs"]
+mod keys;
 #[path = "settings/layers.rs"]
 mod layers;
 #[path = "settings/mistakes.rs"]

@@ -7,8 +7,9 @@ use std::sync::LazyLock;
 use super::hocon::Layers;
 use super::judge::read;
 use super::problem::{Problem, ProblemKind, SettingsError};
+use super::read::reference_statsd;
 use super::rules;
-use super::settings::DispatcherSettings;
+use super::settings::{DispatcherSettings, MetricsSettings, StatsDSettings};
 
 /// The settings of all dispatchers.
 ///
@@ -41,6 +42,10 @@ pub(super) struct Both {
 
 // Panics if and only if the text that is compiled in breaks the crate's own rules, which tests would show.
 static REFERENCE: LazyLock<Settings> = LazyLock::new(|| read(Layers::new()).expect("reference.conf is valid"));
+
+// The same holds for it.
+static REFERENCE_STATSD: LazyLock<StatsDSettings> =
+    LazyLock::new(|| reference_statsd().expect("reference.conf has every key"));
 
 impl Settings {
     /// The settings of `reference.conf`.
@@ -94,6 +99,15 @@ impl Default for DispatcherSettings {
     /// The values of `kanaloa.default-dispatcher` in `reference.conf`.
     fn default() -> Self {
         REFERENCE.default.pushing.clone()
+    }
+}
+
+impl MetricsSettings {
+    /// Reports to StatsD on `host`, a name or an address, otherwise as `reference.conf` says.
+    pub fn new(host: impl Into<String>) -> Self {
+        let mut statsd = REFERENCE_STATSD.clone();
+        statsd.host = host.into();
+        Self { statsd }
     }
 }
 

@@ -7,7 +7,7 @@ use super::hocon::{self, Found, Layers, Resolved};
 use super::keys::{DEFAULT_DISPATCHER, DEFAULT_PULLING_DISPATCHER, DISPATCHERS, ROOT};
 use super::path;
 use super::problem::{Problem, SettingsError};
-use super::read::{Fault, Reader, check_shape};
+use super::read::{self, Fault, Reader, check_shape};
 use super::rules::{self, Broken};
 use super::settings::DispatcherSettings;
 
@@ -95,7 +95,8 @@ impl<'a> Judge<'a> {
 
     /// Of the `keys` that break a rule together, the one that an application file set closest to the dispatcher.
     fn to_blame(&self, levels: &[String], keys: &[&str]) -> String {
-        let mut paths = levels.iter().flat_map(|level| keys.iter().map(move |key| format!("{level}.{key}")));
+        let in_level = |level| keys.iter().flat_map(move |key| read::paths(std::slice::from_ref(level), key));
+        let mut paths = levels.iter().flat_map(in_level);
         let set = |path: &String| self.resolved.at(path).is_some() && self.layers.origins.of(path).is_some();
         // No file can be to blame only if the reference breaks its own rules, which a test excludes.
         paths.find(set).unwrap_or_else(|| keys.join(", "))

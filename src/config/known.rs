@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::keys::{DEFAULT_DISPATCHER, DEFAULT_PULLING_DISPATCHER, DISPATCHERS, OLDER_NAMES, ROOT};
+use super::keys::{DEFAULT_DISPATCHER, DEFAULT_PULLING_DISPATCHER, DISPATCHERS, OLDER_NAMES, ROOT, STATSD};
 use super::nearest::nearest;
 
 /// What may stand at one place of a file.
@@ -29,11 +29,15 @@ pub(super) struct Step<'a> {
 }
 
 impl Known {
-    /// The known keys of a whole file, given those of a dispatcher.
-    pub(super) fn file(dispatcher: Known) -> Known {
+    /// The known keys of a whole file, given those of a dispatcher and of the place of StatsD.
+    pub(super) fn file(dispatcher: Known, statsd: Known) -> Known {
         let named = Known::Named(Box::new(dispatcher.clone()));
-        let kanaloa =
-            [(DEFAULT_DISPATCHER, dispatcher.clone()), (DEFAULT_PULLING_DISPATCHER, dispatcher), (DISPATCHERS, named)];
+        let kanaloa = [
+            (DEFAULT_DISPATCHER, dispatcher.clone()),
+            (DEFAULT_PULLING_DISPATCHER, dispatcher),
+            (DISPATCHERS, named),
+            (STATSD, statsd),
+        ];
         let kanaloa = kanaloa.into_iter().map(|(name, known)| (name.to_owned(), known)).collect();
         Known::Top(Box::new(Known::Section(kanaloa)))
     }
@@ -58,7 +62,10 @@ impl Known {
     }
 
     fn older(&self, key: &str) -> Option<Step<'_>> {
-        let (_, path) = OLDER_NAMES.iter().find(|(name, _)| spells(key, name))?;
+        OLDER_NAMES.iter().filter(|(name, _)| spells(key, name)).find_map(|(_, path)| self.down(path))
+    }
+
+    fn down(&self, path: &str) -> Option<Step<'_>> {
         let mut known = self;
         let mut canonical = Vec::new();
         for segment in path.split('.') {

@@ -24,6 +24,6 @@ mod settings;
 pub use all::Settings;
 pub use problem::{Problem, ProblemKind, SettingsError};
 pub use settings::{
-    AutothrottleAlgorithm, AutothrottleSettings, BackPressureAlgorithm, BackPressureSettings, DispatcherSettings,
-    QueueSettings, WorkSettings, WorkerPoolSettings,
+    AutothrottleAlgorithm, AutothrottleSettings, BackPressureAlgorithm, BackPressureSettings, CircuitBreakerSettings,
+    DispatcherSettings, MetricsSettings, QueueSettings, StatsDSettings, WorkSettings, WorkerPoolSettings,
 };

@@ -8,17 +8,20 @@ use super::known::Known;
 use super::path;
 use super::problem::{Problem, ProblemKind};
 use super::settings::{
-    AutothrottleAlgorithm, AutothrottleSettings, BackPressureAlgorithm, BackPressureSettings, DispatcherSettings,
-    QueueSettings, WorkSettings, WorkerPoolSettings,
+    AutothrottleAlgorithm, AutothrottleSettings, BackPressureAlgorithm, BackPressureSettings, CircuitBreakerSettings,
+    DispatcherSettings, MetricsSettings, QueueSettings, StatsDSettings, WorkSettings, WorkerPoolSettings,
 };
 
-const BACK_PRESSURE_ALGORITHMS: &[(&str, BackPressureAlgorithm)] =
-    &[("expected-wait", BackPressureAlgorithm::ExpectedWait)];
-const AUTOTHROTTLE_ALGORITHMS: &[(&str, AutothrottleAlgorithm)] =
-    &[("plumb", AutothrottleAlgorithm::Plumb), ("fixed", AutothrottleAlgorithm::Fixed)];
-
-/// Words for "no such limit" beside `null`.
-const NONE: &[&str] = &["none", "off"];
+const BACK_PRESSURE_ALGORITHMS: &[(&str, BackPressureAlgorithm)] = &[
+    ("expected-wait", BackPressureAlgorithm::ExpectedWait),
+    ("pie", BackPressureAlgorithm::Pie),
+    ("kanaloa", BackPressureAlgorithm::Kanaloa),
+];
+const AUTOTHROTTLE_ALGORITHMS: &[(&str, AutothrottleAlgorithm)] = &[
+    ("plumb", AutothrottleAlgorithm::Plumb),
+    ("fixed", AutothrottleAlgorithm::Fixed),
+    ("kanaloa", AutothrottleAlgorithm::Kanaloa),
+];
 
 /// Something wrong in the merged settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,19 +78,42 @@ impl Reader<'_> {
             initial_grace_period: self.duration(keys::INITIAL_GRACE_PERIOD)?,
             work: WorkSettings {
                 service_timeout: self.duration(keys::SERVICE_TIMEOUT)?,
-                request_timeout: self.request_timeout()?,
+                request_timeout: self.optional_duration(keys::REQUEST_TIMEOUT)?,
+                at_least_once: self.switch(keys::AT_LEAST_ONCE)?,
+                work_retry: self.count(keys::WORK_RETRY)?,
+                length_of_display_for_message: self.count(keys::LENGTH_OF_DISPLAY)?,
+                concurrent_calls: self.positive(keys::CONCURRENT_CALLS)?,
+                concurrent_delay: self.duration(keys::CONCURRENT_DELAY)?,
             },
-            queue: QueueSettings { capacity: self.whole(keys::QUEUE_CAPACITY)? },
+            queue: QueueSettings { capacity: self.positive(keys::QUEUE_CAPACITY)? },
             worker_pool: WorkerPoolSettings {
-                starting_pool_size: self.whole(keys::STARTING_POOL_SIZE)?,
-                min_pool_size: self.whole(keys::MIN_POOL_SIZE)?,
-                max_pool_size: self.whole(keys::MAX_POOL_SIZE)?,
+                starting_pool_size: self.positive(keys::STARTING_POOL_SIZE)?,
+                min_pool_size: self.positive(keys::MIN_POOL_SIZE)?,
+                max_pool_size: self.positive(keys::MAX_POOL_SIZE)?,
                 replenish_speed: self.duration(keys::REPLENISH_SPEED)?,
                 log_routee_retrieval_error: self.switch(keys::LOG_ROUTEE_RETRIEVAL_ERROR)?,
+                default_shutdown_timeout: self.duration(keys::DEFAULT_SHUTDOWN_TIMEOUT)?,
+                shutdown_on_all_worker_death: self.switch(keys::SHUTDOWN_ON_ALL_WORKER_DEATH)?,
             },
+            circuit_breaker: self.circuit_breaker()?,
             back_pressure: self.back_pressure()?,
             autothrottle: self.autothrottle()?,
+            metrics: self.metrics()?,
         })
+    }
+
+    fn circuit_breaker(&mut self) -> Option<Option<CircuitBreakerSettings>> {
+        let settings = CircuitBreakerSettings {
+            open_duration_base: self.duration(keys::OPEN_DURATION_BASE)?,
+            timeout_count_threshold: self.count(keys::TIMEOUT_COUNT_THRESHOLD)?,
+            max_open_factor: self.positive(keys::MAX_OPEN_FACTOR)?,
+            error_rate_threshold: self.number(keys::ERROR_RATE_THRESHOLD)?,
+            window: self.duration(keys::WINDOW)?,
+            minimum_calls: self.positive(keys::MINIMUM_CALLS)?,
+            slow_call_duration: self.optional_duration(keys::SLOW_CALL_DURATION)?,
+            slow_call_rate_threshold: self.number(keys::SLOW_CALL_RATE_THRESHOLD)?,
+        };
+        Some(self.switch(keys::CIRCUIT_BREAKER_ENABLED)?.then_some(settings))
     }
 
     fn back_pressure(&mut self) -> Option<Option<BackPressureSettings>> {
@@ -95,6 +121,11 @@ impl Reader<'_> {
         let settings = BackPressureSettings {
             algorithm: self.one_of(keys::BACK_PRESSURE_ALGORITHM, BACK_PRESSURE_ALGORITHMS)?,
             reference_delay: self.duration(keys::REFERENCE_DELAY)?,
+            delay_factor_base: self.number(keys::DELAY_FACTOR_BASE)?,
+            delay_trend_factor_base: self.number(keys::DELAY_TREND_FACTOR_BASE)?,
+            duration_of_burst_allowed: self.duration(keys::DURATION_OF_BURST_ALLOWED)?,
+            min_duration_before_burst_reset: self.duration(keys::MIN_DURATION_BEFORE_BURST_RESET)?,
+            weight_of_latest_metric: self.number(keys::WEIGHT_OF_LATEST_SPEED)?,
         };
         Some(self.switch(keys::BACK_PRESSURE_ENABLED)?.then_some(settings))
     }
@@ -103,24 +134,85 @@ impl Reader<'_> {
         let settings = AutothrottleSettings {
             algorithm: self.one_of(keys::AUTOTHROTTLE_ALGORITHM, AUTOTHROTTLE_ALGORITHMS)?,
             resize_interval: self.duration(keys::RESIZE_INTERVAL)?,
+            chance_of_scaling_down_when_full: self.number(keys::CHANCE_OF_SCALING_DOWN)?,
+            optimization_min_range: self.positive(keys::OPTIMIZATION_MIN_RANGE)?,
+            optimization_range_ratio: self.number(keys::OPTIMIZATION_RANGE_RATIO)?,
+            max_explore_step_size: self.positive(keys::MAX_EXPLORE_STEP_SIZE)?,
+            exploration_ratio: self.number(keys::EXPLORATION_RATIO)?,
+            weight_of_latest_metric: self.number(keys::WEIGHT_OF_LATEST_PERFORMANCE)?,
+            weight_of_latency: self.number(keys::WEIGHT_OF_LATENCY)?,
+            downsize_after_under_utilization: self.optional_duration(keys::DOWNSIZE_AFTER)?,
+            downsize_ratio: self.number(keys::DOWNSIZE_RATIO)?,
         };
         Some(self.switch(keys::AUTOTHROTTLE_ENABLED)?.then_some(settings))
+    }
+
+    fn metrics(&mut self) -> Option<Option<MetricsSettings>> {
+        let statsd = self.statsd()?;
+        Some(self.switch(keys::METRICS_ENABLED)?.then_some(MetricsSettings { statsd }))
+    }
+
+    /// Where there is no host its name is empty, which a rule refuses if metrics are on.
+    pub(super) fn statsd(&mut self) -> Option<StatsDSettings> {
+        Some(StatsDSettings {
+            host: self.host()?,
+            port: self.port()?,
+            namespace: self.word(keys::NAMESPACE)?,
+            event_sample_rate: self.number(keys::EVENT_SAMPLE_RATE)?,
+            status_sample_rate: self.number(keys::STATUS_SAMPLE_RATE)?,
+            default_sample_rate: self.number(keys::DEFAULT_SAMPLE_RATE)?,
+            multi_metrics: self.switch(keys::MULTI_METRICS)?,
+            packet_buffer_size: self.positive(keys::PACKET_BUFFER_SIZE)?,
+        })
     }
 
     fn duration(&mut self, key: &'static str) -> Option<Duration> {
         self.value(key, "a duration such as 500ms", Resolved::duration)
     }
 
-    fn request_timeout(&mut self) -> Option<Option<Duration>> {
-        self.value(keys::REQUEST_TIMEOUT, "a duration such as 90s, or none", |resolved, path| match resolved.at(path) {
-            Some(Found::Value { text: None, .. }) => Some(None),
-            Some(Found::Value { text: Some(text), .. }) if NONE.contains(&text.as_str()) => Some(None),
+    fn optional_duration(&mut self, key: &'static str) -> Option<Option<Duration>> {
+        self.value(key, "a duration such as 90s, or none", |resolved, path| match resolved.at(path)? {
+            found if found.is_none() => Some(None),
             _ => resolved.duration(path).map(Some),
         })
     }
 
-    fn whole(&mut self, key: &'static str) -> Option<usize> {
-        self.value(key, "a whole number of at least 1", Resolved::whole)
+    fn positive<T: TryFrom<u64>>(&mut self, key: &'static str) -> Option<T> {
+        self.whole(key, 1)
+    }
+
+    fn count<T: TryFrom<u64>>(&mut self, key: &'static str) -> Option<T> {
+        self.whole(key, 0)
+    }
+
+    /// A whole number. That it is at least `least` is left to the rules; it is only said.
+    fn whole<T: TryFrom<u64>>(&mut self, key: &'static str, least: u8) -> Option<T> {
+        let expected = match u64::MAX.checked_shr(u64::BITS - 8 * size_of::<T>() as u32) {
+            Some(most) if most < u64::MAX => format!("a whole number from {least} to {most}"),
+            _ => format!("a whole number of at least {least}"),
+        };
+        self.value(key, &expected, |resolved, path| resolved.whole(path)?.try_into().ok())
+    }
+
+    fn number(&mut self, key: &'static str) -> Option<f64> {
+        self.value(key, "a number", |resolved, path| resolved.number(path).filter(|number| number.is_finite()))
+    }
+
+    fn host(&mut self) -> Option<String> {
+        self.value(keys::STATSD_HOST, "the name or the address of a host, or none", |resolved, path| {
+            match resolved.at(path)? {
+                found if found.is_none() => Some(String::new()),
+                found => found.word(),
+            }
+        })
+    }
+
+    fn port(&mut self) -> Option<u16> {
+        self.value(keys::STATSD_PORT, "a port from 1 to 65535", |resolved, path| resolved.whole(path)?.try_into().ok())
+    }
+
+    fn word(&mut self, key: &'static str) -> Option<String> {
+        self.value(key, "a text that is not empty", |resolved, path| resolved.at(path)?.word())
     }
 
     fn switch(&mut self, key: &'static str) -> Option<bool> {
@@ -128,8 +220,7 @@ impl Reader<'_> {
     }
 
     fn one_of<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
-        let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-        self.value(key, &words.join(" or "), |resolved, path| match resolved.at(path)? {
+        self.value(key, &any_of(choices), |resolved, path| match resolved.at(path)? {
             Found::Value { text: Some(text), .. } => {
                 choices.iter().find(|(word, _)| *word == text).map(|(_, choice)| *choice)
             }
@@ -138,7 +229,7 @@ impl Reader<'_> {
     }
 
     fn value<T>(&mut self, key: &'static str, expected: &str, get: impl Fn(&Resolved, &str) -> Option<T>) -> Option<T> {
-        let set = self.levels.iter().map(|level| format!("{level}.{key}"));
+        let set = paths(self.levels, key);
         let set = set.filter_map(|path| self.resolved.at(&path).map(|found| (path, found))).next();
         let fault = match set {
             Some((path, found)) => {
@@ -158,6 +249,33 @@ impl Reader<'_> {
     }
 }
 
+/// Where StatsD is and what it gets, as `reference.conf` says; it names no host.
+pub(super) fn reference_statsd() -> Option<StatsDSettings> {
+    let levels = [format!("{ROOT}.{DEFAULT_DISPATCHER}")];
+    let (resolved, levels, faults, unread) = (hocon::reference(), levels.as_slice(), Vec::new(), Vec::new());
+    Reader { resolved, levels, complete: true, faults, unread }.statsd()
+}
+
+/// Every place where `key` may be set, the one that wins first. What holds for all dispatchers has only one.
+pub(super) fn paths<'a>(levels: &'a [String], key: &'a str) -> impl Iterator<Item = String> + 'a {
+    let whole = path::below(key, ROOT).map(|_| key.to_owned());
+    let inside = whole.is_none().then(|| levels.iter().map(move |level| format!("{level}.{key}")));
+    whole.into_iter().chain(inside.into_iter().flatten())
+}
+
 fn in_default(key: &str) -> String {
-    format!("{ROOT}.{DEFAULT_DISPATCHER}.{key}")
+    match path::below(key, ROOT) {
+        Some(_) => key.to_owned(),
+        None => format!("{ROOT}.{DEFAULT_DISPATCHER}.{key}"),
+    }
+}
+
+/// The words of `choices`, as a sentence has them.
+fn any_of<T>(choices: &[(&str, T)]) -> String {
+    let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+    match words.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
 }

@@ -29,7 +29,9 @@ pub(crate) struct RegulatorActor {
 impl RegulatorActor {
     pub(crate) fn new(shared: Arc<Shared>, settings: &BackPressureSettings) -> Self {
         let law = match settings.algorithm {
-            BackPressureAlgorithm::ExpectedWait => Box::new(ExpectedWait::new(settings.reference_delay)),
+            BackPressureAlgorithm::ExpectedWait | BackPressureAlgorithm::Pie | BackPressureAlgorithm::Kanaloa => {
+                Box::new(ExpectedWait::new(settings.reference_delay))
+            }
         };
         RegulatorActor { shared, law, has_begun: false }
     }

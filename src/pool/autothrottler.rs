@@ -41,7 +41,7 @@ pub(crate) fn throttle(settings: &DispatcherSettings) -> Box<dyn Throttle> {
         Some(AutothrottleAlgorithm::Plumb) => {
             Box::new(Plumb::new(pool.starting_pool_size, pool.min_pool_size, pool.max_pool_size))
         }
-        Some(AutothrottleAlgorithm::Fixed) | None => {
+        Some(AutothrottleAlgorithm::Fixed | AutothrottleAlgorithm::Kanaloa) | None => {
             Box::new(Fixed::new(pool.starting_pool_size.clamp(pool.min_pool_size, pool.max_pool_size)))
         }
     }

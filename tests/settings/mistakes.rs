@@ -81,8 +81,30 @@ fn values_of_the_wrong_kind() {
         ("queue.capacity = 1.5", "queue.capacity: expected a whole number of at least 1, found 1.5"),
         ("autothrottle.enabled = perhaps", "autothrottle.enabled: expected on or off, found \"perhaps\""),
         ("autothrottle.enabled = 1", "autothrottle.enabled: expected on or off, found 1"),
-        ("autothrottle.algorithm = plum", "autothrottle.algorithm: expected plumb or fixed, found \"plum\""),
-        ("back-pressure.algorithm = pie", "back-pressure.algorithm: expected expected-wait, found \"pie\""),
+        ("autothrottle.algorithm = plum", "autothrottle.algorithm: expected plumb, fixed or kanaloa, found \"plum\""),
+        (
+            "back-pressure.algorithm = pi",
+            "back-pressure.algorithm: expected expected-wait, pie or kanaloa, found \"pi\"",
+        ),
+        (
+            "work-settings.work-retry = -1",
+            "work-settings.work-retry: expected a whole number from 0 to 4294967295, found -1",
+        ),
+        (
+            "work-settings.work-retry = 4294967296",
+            "work-settings.work-retry: expected a whole number from 0 to 4294967295, found 4294967296",
+        ),
+        ("metrics.statsD.port = 65536", "metrics.statsD.port: expected a port from 1 to 65535, found 65536"),
+        ("metrics.statsD.namespace = \"\"", "metrics.statsD.namespace: expected a text that is not empty, found \"\""),
+        (
+            "metrics.statsD.host = \"\"",
+            "metrics.statsD.host: expected the name or the address of a host, or none, found \"\"",
+        ),
+        ("circuit-breaker.window = none", "circuit-breaker.window: expected a duration such as 500ms, found \"none\""),
+        (
+            "circuit-breaker.error-rate-threshold = half",
+            "circuit-breaker.error-rate-threshold: expected a number, found \"half\"",
+        ),
         ("worker-pool = 3", "worker-pool: expected an object, found 3"),
         ("worker-pool = big and blue", "worker-pool: expected an object, found \"big and blue\""),
         ("worker-pool = [3]", "worker-pool: expected an object, found a list"),
@@ -124,10 +146,122 @@ fn impossible_values_name_the_key_that_a_file_set() {
             "workerPool.minPoolSize: expected min-pool-size <= max-pool-size, found 60 > 50",
         ),
         ("worker-pool.starting-pool-size = 0", "worker-pool.starting-pool-size: expected at least 1, found 0"),
+        ("work-settings.concurrent-calls = 0", "work-settings.concurrent-calls: expected at least 1, found 0"),
+        ("work-settings.concurrent_calls = 101", "work-settings.concurrent_calls: expected at most 100, found 101"),
+        (
+            "work-settings { concurrent-calls = 2, concurrentDelay = 1m }",
+            "work-settings.concurrentDelay: expected concurrent-delay < service-timeout, found 60s >= 60s",
+        ),
+        (
+            "circuit-breaker.open-duration-base = 0",
+            "circuit-breaker.open-duration-base: expected at least 1ms, found 0",
+        ),
+        ("circuit-breaker.max-open-factor = 0", "circuit-breaker.max-open-factor: expected at least 1, found 0"),
+        ("circuit-breaker.minimum-calls = 0", "circuit-breaker.minimum-calls: expected at least 1, found 0"),
+        ("circuit-breaker.window = 999us", "circuit-breaker.window: expected at least 1ms, found 999µs"),
+        ("circuit-breaker.slow-call-duration = 0", "circuit-breaker.slow-call-duration: expected more than 0, found 0"),
+        (
+            "circuit-breaker.slow-call-duration = 60s",
+            "circuit-breaker.slow-call-duration: expected slow-call-duration < service-timeout, found 60s >= 60s",
+        ),
+        (
+            "back-pressure.duration-of-burst-allowed = 366d",
+            "back-pressure.duration-of-burst-allowed: expected at most 365d, found 31622400s",
+        ),
+        (
+            "autothrottle.optimization-min-range = 0",
+            "autothrottle.optimization-min-range: expected at least 1, found 0",
+        ),
+        ("autothrottle.max-explore-step-size = 0", "autothrottle.max-explore-step-size: expected at least 1, found 0"),
+        (
+            "autothrottle.downsize-after-under-utilization = 0",
+            "autothrottle.downsize-after-under-utilization: expected at least 1ms, found 0",
+        ),
         ("initial-grace-period = 400 days", "initial-grace-period: expected at most 365d, found 34560000s"),
     ];
     for (text, expected) in cases {
         assert_eq!(refused_inside(text), expected);
+    }
+}
+
+#[test]
+fn shares_and_gains() {
+    let part = "more than 0 and at most 1";
+    let share = "from 0 to 1";
+    let gain = "a finite number of at least 0";
+    let keys = [
+        ("circuit-breaker.error-rate-threshold", part),
+        ("circuit-breaker.slow-call-rate-threshold", part),
+        ("back-pressure.weight-of-latest-metric", part),
+        ("autothrottle.weight-of-latest-metric", part),
+        ("autothrottle.downsize-ratio", part),
+        ("metrics.statsD.event-sample-rate", part),
+        ("metrics.statsD.status-sample-rate", part),
+        ("autothrottle.chance-of-scaling-down-when-full", share),
+        ("autothrottle.optimization-range-ratio", share),
+        ("autothrottle.exploration-ratio", share),
+        ("autothrottle.weight-of-latency", share),
+        ("back-pressure.delay-factor-base", gain),
+        ("back-pressure.delay-trend-factor-base", gain),
+    ];
+    let accepted = |key: &str, value: &str| {
+        let text =
+            format!("kanaloa.default-dispatcher {{ {key} = {value}, metrics {{ enabled = on, statsD.host = h }} }}");
+        Settings::parse("app.conf", &text)
+    };
+    for (key, expected) in keys {
+        let refused = |value: &str, expected: &str, found: &str| {
+            let error = accepted(key, value).unwrap_err();
+            let problem = format!("app.conf:1: kanaloa.default-dispatcher.{key}: expected {expected}, found {found}");
+            assert_eq!(error.to_string(), problem);
+        };
+        refused("-0.001", expected, "-0.001");
+        refused("NaN", "a number", "\"NaN\"");
+        refused("\"NaN\"", "a number", "\"NaN\"");
+        refused("inf", "a number", "\"inf\"");
+        match expected == part {
+            true => refused("0", expected, "0"),
+            false => drop(accepted(key, "0").unwrap()),
+        }
+        match expected == gain {
+            true => drop(accepted(key, "1e300").unwrap()),
+            false => refused("1.001", expected, "1.001"),
+        }
+        accepted(key, "1").unwrap();
+        accepted(key, "\"0.001\"").unwrap();
+    }
+}
+
+#[test]
+fn what_is_wrong_with_where_statsd_is() {
+    let cases = [
+        ("packet-buffer-size = 63", "packet-buffer-size: expected from 64 to 65507, found 63"),
+        ("packetBufferSize = 65508", "packetBufferSize: expected from 64 to 65507, found 65508"),
+        ("default-sample-rate = 0", "default-sample-rate: expected more than 0 and at most 1, found 0"),
+    ];
+    for (text, expected) in cases {
+        let on = "kanaloa.default-dispatcher.metrics { enabled = on, statsD.host = h }";
+        assert_eq!(refused(&format!("kanaloa.statsD.{text}\n{on}")), format!("app.conf:1: kanaloa.statsD.{expected}"));
+    }
+}
+
+#[test]
+fn metrics_without_a_host_name_the_line_that_switches_them_on() {
+    let missing = "expected a host in metrics.statsD.host or kanaloa.statsD.host when metrics are on, found none";
+    let cases = [
+        ("\nkanaloa.default-dispatcher.metrics.enabled = on", "app.conf:2: kanaloa.default-dispatcher.metrics.enabled"),
+        (
+            "kanaloa.statsD.port = 1\nkanaloa.dispatchers { a.metrics.enabled = on }",
+            "app.conf:2: kanaloa.dispatchers.a.metrics.enabled",
+        ),
+        (
+            "kanaloa.statsD.host = h\nkanaloa.default-dispatcher.metrics.enabled = on\n
+             kanaloa.dispatchers.a.metrics.statsD.host = none",
+            "app.conf:4: kanaloa.dispatchers.a.metrics.statsD.host",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(refused(text), format!("{expected}: {missing}"));
     }
 }
 

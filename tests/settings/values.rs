@@ -1,10 +1,8 @@
-//! Every key: its default, and what it changes.
+//! The defaults, and how values can be written.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hocon::HoconValue;
-use kanaloa::config::{AutothrottleAlgorithm, BackPressureAlgorithm, DispatcherSettings, Settings};
+use kanaloa::config::{AutothrottleAlgorithm, BackPressureAlgorithm, DispatcherSettings, MetricsSettings, Settings};
 
 use crate::{parsed, refused};
 
@@ -19,24 +17,66 @@ fn the_defaults() {
     assert_eq!(settings.initial_grace_period, millis(1_000));
     assert_eq!(settings.work.service_timeout, millis(60_000));
     assert_eq!(settings.work.request_timeout, None);
+    assert!(!settings.work.at_least_once);
+    assert_eq!(settings.work.work_retry, 0);
+    assert_eq!(settings.work.length_of_display_for_message, 200);
+    assert_eq!(settings.work.concurrent_calls, 1);
+    assert_eq!(settings.work.concurrent_delay, millis(0));
     assert_eq!(settings.queue.capacity, 100_000);
     assert_eq!(settings.worker_pool.starting_pool_size, 80);
     assert_eq!(settings.worker_pool.min_pool_size, 1);
     assert_eq!(settings.worker_pool.max_pool_size, 10_000);
     assert_eq!(settings.worker_pool.replenish_speed, millis(1_000));
     assert!(settings.worker_pool.log_routee_retrieval_error);
+    assert_eq!(settings.worker_pool.default_shutdown_timeout, millis(30_000));
+    assert!(!settings.worker_pool.shutdown_on_all_worker_death);
+    let breaker = settings.circuit_breaker.expect("on");
+    assert_eq!(breaker.open_duration_base, millis(1_000));
+    assert_eq!(breaker.timeout_count_threshold, 3);
+    assert_eq!(breaker.max_open_factor, 3);
+    assert_eq!(breaker.error_rate_threshold, 0.5);
+    assert_eq!(breaker.window, millis(10_000));
+    assert_eq!(breaker.minimum_calls, 20);
+    assert_eq!(breaker.slow_call_duration, None);
+    assert_eq!(breaker.slow_call_rate_threshold, 0.5);
     let back_pressure = settings.back_pressure.expect("on");
     assert_eq!(back_pressure.algorithm, BackPressureAlgorithm::ExpectedWait);
     assert_eq!(back_pressure.reference_delay, millis(100));
+    assert_eq!(back_pressure.delay_factor_base, 0.05);
+    assert_eq!(back_pressure.delay_trend_factor_base, 1.0);
+    assert_eq!(back_pressure.duration_of_burst_allowed, millis(150));
+    assert_eq!(back_pressure.min_duration_before_burst_reset, millis(1_000));
+    assert_eq!(back_pressure.weight_of_latest_metric, 0.2);
     let autothrottle = settings.autothrottle.expect("on");
     assert_eq!(autothrottle.algorithm, AutothrottleAlgorithm::Plumb);
     assert_eq!(autothrottle.resize_interval, millis(500));
+    assert_eq!(autothrottle.chance_of_scaling_down_when_full, 0.7);
+    assert_eq!(autothrottle.optimization_min_range, 10);
+    assert_eq!(autothrottle.optimization_range_ratio, 0.4);
+    assert_eq!(autothrottle.max_explore_step_size, 5);
+    assert_eq!(autothrottle.exploration_ratio, 0.3);
+    assert_eq!(autothrottle.weight_of_latest_metric, 0.2);
+    assert_eq!(autothrottle.weight_of_latency, 0.2);
+    assert_eq!(autothrottle.downsize_after_under_utilization, None);
+    assert_eq!(autothrottle.downsize_ratio, 0.8);
+    assert_eq!(settings.metrics, None);
+    let statsd = MetricsSettings::new("10.0.0.9").statsd;
+    assert_eq!(statsd.host, "10.0.0.9");
+    assert_eq!(statsd.port, 8125);
+    assert_eq!(statsd.namespace, "kanaloa");
+    assert_eq!(statsd.event_sample_rate, 0.25);
+    assert_eq!(statsd.status_sample_rate, 1.0);
+    assert_eq!(statsd.default_sample_rate, 1.0);
+    assert!(statsd.multi_metrics);
+    assert_eq!(statsd.packet_buffer_size, 1024);
 }
 
 #[test]
-fn a_pulling_dispatcher_refuses_nothing_and_is_otherwise_the_same() {
+fn a_pulling_dispatcher_refuses_nothing_ends_with_its_pools_and_shrinks() {
     let mut expected = DispatcherSettings::default();
     expected.back_pressure = None;
+    expected.worker_pool.shutdown_on_all_worker_death = true;
+    expected.autothrottle.as_mut().unwrap().downsize_after_under_utilization = Some(millis(30_000));
     assert_eq!(Settings::reference().pulling_dispatcher("any"), expected);
 }
 
@@ -46,104 +86,6 @@ fn no_files_and_an_empty_file_give_the_reference() {
     assert_eq!(Settings::load(none).unwrap(), Settings::reference());
     for text in ["", "\n\n", "# nothing\n", "{}", "kanaloa {}", "kanaloa.dispatchers {}", "\u{feff}"] {
         assert_eq!(parsed(text), Settings::reference(), "{text:?}");
-    }
-}
-
-type Change = fn(&mut DispatcherSettings);
-
-/// Every key, a value for it that is not its default, and what that changes.
-const KEYS: &[(&str, &str, Change)] = &[
-    ("update-interval", "250ms", |s| {
-        s.update_interval = millis(250);
-        s.autothrottle.as_mut().unwrap().resize_interval = millis(250);
-    }),
-    ("initial-grace-period", "0", |s| s.initial_grace_period = millis(0)),
-    ("work-settings.service-timeout", "3s", |s| s.work.service_timeout = millis(3_000)),
-    ("work-settings.request-timeout", "2m", |s| s.work.request_timeout = Some(millis(120_000))),
-    ("queue.capacity", "7", |s| s.queue.capacity = 7),
-    ("worker-pool.starting-pool-size", "3", |s| s.worker_pool.starting_pool_size = 3),
-    ("worker-pool.min-pool-size", "2", |s| s.worker_pool.min_pool_size = 2),
-    ("worker-pool.max-pool-size", "90", |s| s.worker_pool.max_pool_size = 90),
-    ("worker-pool.replenish-speed", "2s", |s| s.worker_pool.replenish_speed = millis(2_000)),
-    ("worker-pool.log-routee-retrieval-error", "off", |s| s.worker_pool.log_routee_retrieval_error = false),
-    ("back-pressure.enabled", "off", |s| s.back_pressure = None),
-    // The only algorithm so far: it can be given, and changes nothing.
-    ("back-pressure.algorithm", "expected-wait", |_| {}),
-    ("back-pressure.reference-delay", "500us", |s| {
-        s.back_pressure.as_mut().unwrap().reference_delay = Duration::from_micros(500);
-    }),
-    ("autothrottle.enabled", "off", |s| s.autothrottle = None),
-    ("autothrottle.algorithm", "fixed", |s| {
-        s.autothrottle.as_mut().unwrap().algorithm = AutothrottleAlgorithm::Fixed;
-    }),
-    ("autothrottle.resize-interval", "2s", |s| s.autothrottle.as_mut().unwrap().resize_interval = millis(2_000)),
-];
-
-#[test]
-fn each_key_changes_its_field_and_no_other() {
-    for (key, value, change) in KEYS {
-        let mut expected = DispatcherSettings::default();
-        change(&mut expected);
-        let settings = parsed(&format!("kanaloa.default-dispatcher.{key} = {value}"));
-        assert_eq!(settings.dispatcher("any"), expected, "{key}");
-    }
-}
-
-#[test]
-fn camel_case_means_the_same() {
-    for (key, value, change) in KEYS {
-        let mut expected = DispatcherSettings::default();
-        change(&mut expected);
-        let key = camel(key);
-        let settings = parsed(&format!("kanaloa.defaultDispatcher.{key} = {value}"));
-        assert_eq!(settings.dispatcher("any"), expected, "{key}");
-    }
-}
-
-fn camel(key: &str) -> String {
-    let mut upper = false;
-    let mut camel = String::new();
-    for c in key.chars() {
-        match (c, upper) {
-            ('-', _) => upper = true,
-            (c, true) => {
-                camel.push(c.to_ascii_uppercase());
-                upper = false;
-            }
-            (c, false) => camel.push(c),
-        }
-    }
-    camel
-}
-
-#[test]
-fn reference_conf_has_no_key_that_does_nothing() {
-    let reference = hocon::parse(include_str!("../../reference.conf")).unwrap();
-    let mut leaves = BTreeSet::new();
-    collect(reference.get("kanaloa.default-dispatcher").unwrap(), "", &mut leaves);
-    let tested: BTreeSet<_> = KEYS.iter().map(|(key, ..)| (*key).to_owned()).collect();
-    assert_eq!(leaves, tested);
-}
-
-fn collect(value: &HoconValue, path: &str, leaves: &mut BTreeSet<String>) {
-    match value.as_object() {
-        None => {
-            leaves.insert(path.to_owned());
-        }
-        Some(keys) => {
-            for (key, value) in keys {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                collect(value, &path, leaves);
-            }
-        }
-    }
-}
-
-#[test]
-fn the_older_name_of_the_service_timeout() {
-    for key in ["workTimeout", "work-timeout"] {
-        let settings = parsed(&format!("kanaloa.default-dispatcher {{ {key} = 3s }}"));
-        assert_eq!(settings.dispatcher("any").work.service_timeout, millis(3_000), "{key}");
     }
 }
 
@@ -176,6 +118,42 @@ fn a_request_timeout_can_be_taken_back() {
         assert_eq!(settings.dispatcher("a").work.request_timeout, None, "{word}");
         assert_eq!(settings.dispatcher("b").work.request_timeout, Some(millis(120_000)));
     }
+}
+
+#[test]
+fn other_settings_that_can_be_taken_back() {
+    let settings = parsed(
+        "kanaloa.default-dispatcher {
+           circuit-breaker.slow-call-duration = 1s, autothrottle.downsize-after-under-utilization = 2s
+         }
+         kanaloa.dispatchers.a { circuit-breaker.slow-call-duration = off }
+         kanaloa.dispatchers.a { autothrottle.downsize-after-under-utilization = null }",
+    );
+    let of = |settings: DispatcherSettings| {
+        (
+            settings.circuit_breaker.unwrap().slow_call_duration,
+            settings.autothrottle.unwrap().downsize_after_under_utilization,
+        )
+    };
+    assert_eq!(of(settings.dispatcher("a")), (None, None));
+    assert_eq!(of(settings.dispatcher("b")), (Some(millis(1_000)), Some(millis(2_000))));
+}
+
+#[test]
+fn statsd_for_one_dispatcher() {
+    let settings = parsed(
+        "kanaloa.statsD { host = here, port = 1 }
+         kanaloa.default-dispatcher.metrics.enabled = on
+         kanaloa.dispatchers.a.metrics.statsD.host = there
+         kanaloa.dispatchers.b.metrics.statsD.port = 2",
+    );
+    let place = |name| {
+        let statsd = settings.dispatcher(name).metrics.unwrap().statsd;
+        (statsd.host, statsd.port)
+    };
+    assert_eq!(place("a"), ("there".into(), 1));
+    assert_eq!(place("b"), ("here".into(), 2));
+    assert_eq!(place("c"), ("here".into(), 1));
 }
 
 #[test]

@@ -28,7 +28,7 @@ use hocon::parser::{AstField, AstNode, Pos};
 use hocon::resolver::{self, InternalResolveOptions};
 use hocon::{HoconValue, ResolveError};
 
-use super::keys::{DEFAULT_DISPATCHER, ROOT};
+use super::keys::{DEFAULT_DISPATCHER, ROOT, STATSD};
 use super::known::Known;
 use super::origin::Origins;
 use super::problem::{Problem, ProblemKind};
@@ -46,8 +46,8 @@ struct Reference {
 static PARSED_REFERENCE: LazyLock<Reference> = LazyLock::new(|| {
     let fields = layer::parse(REFERENCE).expect("reference.conf is HOCON");
     let resolved = resolve(fields.clone(), HashMap::new(), false).expect("reference.conf refers to itself only");
-    let dispatcher = format!("{ROOT}.{DEFAULT_DISPATCHER}");
-    let known = Known::file(resolved.known_keys(&dispatcher));
+    let known_keys = |section| resolved.known_keys(&format!("{ROOT}.{section}"));
+    let known = Known::file(known_keys(DEFAULT_DISPATCHER), known_keys(STATSD));
     Reference { fields, resolved, known }
 });
 

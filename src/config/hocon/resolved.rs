@@ -8,6 +8,9 @@ use super::layer::in_words;
 use crate::config::known::Known;
 use crate::config::path;
 
+/// Words for "no such thing" beside `null`.
+const NONE: &[&str] = &["none", "off"];
+
 /// The merged settings. Paths are those of [`path::join`].
 pub(in crate::config) struct Resolved(Config);
 
@@ -38,6 +41,23 @@ impl Found {
             Self::Unresolved => None,
         }
     }
+
+    /// Whether it is a word for having no value.
+    pub(in crate::config) fn is_none(&self) -> bool {
+        match self {
+            Self::Value { text: None, .. } => true,
+            Self::Value { text: Some(text), .. } => NONE.contains(&text.as_str()),
+            _ => false,
+        }
+    }
+
+    /// A text that is not empty.
+    pub(in crate::config) fn word(self) -> Option<String> {
+        match self {
+            Self::Value { text, .. } => text.filter(|text| !text.is_empty()),
+            _ => None,
+        }
+    }
 }
 
 impl Resolved {
@@ -62,8 +82,13 @@ impl Resolved {
     }
 
     /// A whole number that is not negative, if one stands at `path`.
-    pub(in crate::config) fn whole(&self, path: &str) -> Option<usize> {
+    pub(in crate::config) fn whole(&self, path: &str) -> Option<u64> {
         self.0.get(path)?.as_i64()?.try_into().ok()
+    }
+
+    /// A number, if one stands at `path`. It may be no finite one.
+    pub(in crate::config) fn number(&self, path: &str) -> Option<f64> {
+        self.0.get(path)?.as_f64()
     }
 
     /// A switch, if one stands at `path`.
