@@ -3,6 +3,7 @@
 //! Everything here is plain computation: samples and the time go in, decisions come out. There is no actor,
 //! timer, clock or lock, so that the same code runs in production, in tests and in simulation.
 
+pub mod breaker;
 pub mod regulator;
 pub mod throttle;
 
