@@ -53,14 +53,15 @@ mod pool;
 mod queue;
 
 pub use dispatcher::{
-    Call, CallError, DispatcherBuilder, DispatcherHandle, DispatcherState, DispatcherStatus, Failure, NoSuchPriority,
-    Priority, PushingDispatcher, Rejection, StartError, Stopped, Timeout, Totals, Work,
+    AddHandlerError, Call, CallError, DispatcherBuilder, DispatcherHandle, DispatcherState, DispatcherStatus, Failure,
+    HandlerSource, NoSuchPriority, Priority, PushingDispatcher, Rejection, RemoveHandlerError, Shutdown, StartError,
+    Stopped, Timeout, Totals, Work,
 };
 pub use handler::{
     ActorHandler, Answer, BlockingFn, Handler, HandlerError, HandlerFn, Instruction, IntoHandler, IntoReply, OnCancel,
     Reply, actor_handler, blocking_fn, handler_fn,
 };
-pub use pool::{PoolState, PoolStatus};
+pub use pool::{CircuitState, PoolState, PoolStatus, WorkerStatus};
 
 /// The README's code, which is to compile and run.
 #[cfg(doctest)]

@@ -16,8 +16,8 @@ use futures::FutureExt;
 use futures::future::join_all;
 use kanaloa::config::AutothrottleAlgorithm;
 use kanaloa::{
-    Answer, Call, CallError, DispatcherHandle, Handler, IntoHandler, OnCancel, PoolState, Priority, PushingDispatcher,
-    Reply, Totals, Work,
+    Answer, Call, CallError, CircuitState, DispatcherHandle, Handler, HandlerSource, IntoHandler, OnCancel, PoolState,
+    Priority, PushingDispatcher, Reply, Shutdown, Totals, Work,
 };
 use proptest::prelude::*;
 use support::*;
@@ -165,8 +165,16 @@ enum End {
     Quiet,
     /// The last handle is dropped after so long.
     Dropped(u64),
+    /// It is shut down after so long, with so long to finish; and once more a little later.
+    ShutDown(u64, u64),
     /// The System ends after so long.
     System(u64),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Add { runs_on: bool },
+    Remove(usize),
 }
 
 #[derive(Debug, Clone)]
@@ -177,7 +185,13 @@ struct Plan {
     capacity: usize,
     service_timeout: u64,
     request_timeout: Option<u64>,
+    at_least_once: bool,
+    work_retry: u32,
+    breaker: bool,
+    shutdown_timeout: u64,
     handlers: Vec<HandlerPlan>,
+    /// What happens to the handlers while work comes, each so long after the one before.
+    changes: Vec<(u64, Change)>,
     arrivals: Vec<Arrival>,
     end: End,
 }
@@ -225,15 +239,29 @@ prop_compose! {
                 .prop_map(|(runs_on, failures, takes)| HandlerPlan { runs_on, failures, takes }),
             0..4,
         ),
+        (at_least_once, work_retry, breaker, shutdown_timeout) in
+            (proptest::bool::weighted(0.3), prop_oneof![2 => Just(0), 1 => 1..4u32], any::<bool>(), 1..100u64),
+        changes in proptest::collection::vec(
+            (0..100u64, prop_oneof![
+                any::<bool>().prop_map(|runs_on| Change::Add { runs_on }),
+                (0..4usize).prop_map(Change::Remove),
+            ]),
+            0..4,
+        ),
         arrivals in proptest::collection::vec(arrival(), 0..60),
         end in prop_oneof![
             3 => Just(End::Quiet),
+            1 => (0..300u64, 0..200u64).prop_map(|(after, within)| End::ShutDown(after, within)),
             1 => (0..300u64).prop_map(End::Dropped),
             1 => (0..300u64).prop_map(End::System),
         ],
     ) -> Plan {
-        let request_timeout = request_timeout.map(|more| service_timeout + more);
-        Plan { limit, plumb, back_pressure, capacity, service_timeout, request_timeout, handlers, arrivals, end }
+        // What must be done at least once would otherwise be tried for ever.
+        let request_timeout = request_timeout.or(at_least_once.then_some(50)).map(|more| service_timeout + more);
+        Plan {
+            limit, plumb, back_pressure, capacity, service_timeout, request_timeout, at_least_once, work_retry, breaker,
+            shutdown_timeout, handlers, changes, arrivals, end,
+        }
     }
 }
 
@@ -253,7 +281,19 @@ fn start(plan: &Plan, running: &Running) -> Dispatcher {
     settings.worker_pool.replenish_speed = ms(50);
     settings.work.service_timeout = ms(plan.service_timeout);
     settings.work.request_timeout = plan.request_timeout.map(ms);
-    let mut builder = PushingDispatcher::builder("any").settings(settings).clock(ms(0)).check(|n: u32| {
+    settings.work.at_least_once = plan.at_least_once;
+    settings.work.work_retry = plan.work_retry;
+    settings.worker_pool.default_shutdown_timeout = ms(plan.shutdown_timeout);
+    match settings.circuit_breaker.as_mut().filter(|_| plan.breaker) {
+        None => settings.circuit_breaker = None,
+        Some(breaker) => {
+            breaker.open_duration_base = ms(30);
+            breaker.timeout_count_threshold = 1;
+            breaker.minimum_calls = 3;
+        }
+    }
+    let builder = PushingDispatcher::builder("any").settings(settings).clock(ms(0)).clone_requests();
+    let mut builder = builder.check(|n: u32| {
         // Now and then the check fails or panics.
         assert!(!n.is_multiple_of(31), "{AS_PLANNED}");
         if n.is_multiple_of(13) { Err("unchecked") } else { Ok(n) }
@@ -280,6 +320,30 @@ fn start(plan: &Plan, running: &Running) -> Dispatcher {
         });
     }
     builder.start().unwrap()
+}
+
+/// Adds and removes handlers. Every attempt is answered, whatever else goes on.
+async fn change(changes: Vec<(u64, Change)>, handle: DispatcherHandle<Act, u32, &'static str>, running: Running) {
+    let mut answers = Vec::new();
+    for (number, (after, change)) in changes.into_iter().enumerate() {
+        sleep_ms(after).await;
+        let (handle, running) = (handle.clone(), Arc::clone(&running));
+        answers.push(actix::spawn(async move {
+            match change {
+                Change::Add { runs_on } => {
+                    let on_cancel = if runs_on { OnCancel::RunOn } else { OnCancel::Stop };
+                    // Every second one has a name that is taken at times.
+                    let name = format!("handler-{}", number / 2);
+                    drop(handle.add_handler(HandlerSource::new(MakesActor { name, on_cancel, running })).await);
+                }
+                Change::Remove(index) => drop(handle.remove_handler(format!("handler-{index}")).await),
+            }
+        }));
+    }
+    drop(handle);
+    for answer in join_all(answers).await {
+        answer.unwrap();
+    }
 }
 
 /// A call whose caller may leave.
@@ -387,8 +451,9 @@ async fn drive(plan: &Plan, running: Running, record: Arc<Record>) -> Option<Dis
     let start = Instant::now();
     let ends_at = match plan.end {
         End::Quiet => None,
-        End::Dropped(after) | End::System(after) => Some(start + ms(after)),
+        End::Dropped(after) | End::System(after) | End::ShutDown(after, _) => Some(start + ms(after)),
     };
+    let changing = actix::spawn(change(plan.changes.clone(), handle.clone(), Arc::clone(&running)));
     let mut callers: Vec<Caller> = Vec::new();
     for arrival in &plan.arrivals {
         if ends_at.is_some_and(|at| Instant::now() + ms(arrival.after) >= at) {
@@ -398,7 +463,10 @@ async fn drive(plan: &Plan, running: Running, record: Arc<Record>) -> Option<Dis
         callers.extend(submit(&handle, arrival, &record).await);
         assert_adds_up(handle.totals());
         let totals = handle.totals();
-        assert!(totals.queued <= plan.capacity as u64, "{totals:?}");
+        // Work that goes out again has a place anyhow.
+        let goes_out_again = plan.at_least_once || plan.work_retry > 0;
+        let slots = if goes_out_again { 8 * (plan.handlers.len() + plan.changes.len()) } else { 0 };
+        assert!(totals.queued <= (plan.capacity + slots) as u64, "{totals:?}");
     }
     let collecting = Arc::clone(&record);
     let collect = actix::spawn(async move {
@@ -408,6 +476,7 @@ async fn drive(plan: &Plan, running: Running, record: Arc<Record>) -> Option<Dis
     });
     match plan.end {
         End::Quiet => {
+            changing.await.unwrap();
             collect.await.unwrap();
             let staying = std::mem::take(&mut *record.staying.lock().unwrap());
             for outcome in join_all(staying).await {
@@ -440,6 +509,25 @@ async fn drive(plan: &Plan, running: Running, record: Arc<Record>) -> Option<Dis
             assert!(addr.upgrade().is_none_or(|addr| !addr.connected()), "it has not stopped");
             None
         }
+        End::ShutDown(_, within) => {
+            tokio::time::sleep_until(ends_at.unwrap_or(start)).await;
+            let (first, second) = futures::join!(handle.shutdown_within(ms(within)), async {
+                sleep_ms(3).await;
+                handle.shutdown_within(ms(1_000_000)).await
+            });
+            let took = elapsed_ms(ends_at.unwrap_or(start));
+            // What is cut off has a moment to notice.
+            assert!(took <= within.max(3) + 1, "{took} > {within}");
+            assert!(first != Shutdown::Stopped && (second == first || second == Shutdown::Stopped), "{second:?}");
+            changing.await.unwrap();
+            collect.await.unwrap();
+            let totals = handle.totals();
+            assert_eq!((totals.queued, totals.in_flight), (0, 0));
+            // What runs on although nobody waits for it is cut off too.
+            sleep_ms(plan.shutdown_timeout).await;
+            settle().await;
+            Some(handle)
+        }
         End::System(_) => {
             tokio::time::sleep_until(ends_at.unwrap_or(start)).await;
             assert_adds_up(handle.totals());
@@ -450,6 +538,7 @@ async fn drive(plan: &Plan, running: Running, record: Arc<Record>) -> Option<Dis
 
 /// As many works at once as there are slots: each finds a worker. Where a burst might be refused, they come one by one.
 async fn assert_all_workers_wake(handle: &Dispatcher, record: &Record, running: &Running, one_by_one: bool) {
+    recover(handle, record).await;
     let status = status(handle).await;
     let pools = status.pools.iter().filter(|pool| pool.state == PoolState::Running);
     let slots: usize = pools.map(|pool| pool.limit).sum();
@@ -466,6 +555,22 @@ async fn assert_all_workers_wake(handle: &Dispatcher, record: &Record, running: 
     for outcome in join_all(probes).await {
         record.seen.lock().unwrap().add(&outcome);
     }
+}
+
+/// Sends work until all circuit breakers are closed again.
+async fn recover(handle: &Dispatcher, record: &Record) {
+    for _ in 0..1_000 {
+        let status = status(handle).await;
+        let mut alive = status.pools.iter().filter(|pool| matches!(pool.state, PoolState::Running | PoolState::Held));
+        if alive.all(|pool| pool.circuit == CircuitState::Closed) {
+            return;
+        }
+        record.submitted.fetch_add(1, Ordering::Relaxed);
+        let outcome = handle.call(Work::new(Act::Answer(1)).priority(Priority::HIGHEST)).await;
+        record.seen.lock().unwrap().add(&outcome);
+        sleep_ms(10).await;
+    }
+    panic!("it does not recover: {:?}", status(handle).await);
 }
 
 /// Keeps the planned panics out of the output.

@@ -1,6 +1,9 @@
 //! How a dispatcher is described and started.
 
+use std::collections::HashSet;
+use std::fmt::Write;
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
@@ -12,12 +15,12 @@ use tokio::sync::oneshot;
 
 use super::door::Door;
 use super::handle::DispatcherHandle;
-use super::pools::PoolSpawner;
+use super::pools::HandlerSource;
 use super::pushing::{Plan, PushingDispatcher};
 use super::shared::Shared;
 use crate::config::{DispatcherSettings, SettingsError};
-use crate::handler::{ActorHandler, Handler, HandlerError, IntoHandler, IntoReply, Source, actor_handler};
-use crate::pool::{Check, Clock};
+use crate::handler::{Handler, HandlerError, IntoHandler, IntoReply};
+use crate::pool::{Check, Clock, CloneRequest, ShowRequest};
 use crate::queue::{Backlog, Intake};
 
 /// Describes a [`PushingDispatcher`] and starts it; made by [`PushingDispatcher::builder`].
@@ -32,7 +35,10 @@ where
     settings: DispatcherSettings,
     check: Option<Check<Res, Err>>,
     clock: Option<Duration>,
-    pools: Vec<PoolSpawner<Req, Res, Err>>,
+    seed: Option<u64>,
+    clone_request: Option<CloneRequest<Req>>,
+    show_request: Option<ShowRequest<Req>>,
+    handlers: Vec<HandlerSource<Req, Res, Err>>,
 }
 
 /// Why a dispatcher could not be started.
@@ -53,6 +59,25 @@ pub enum StartError {
         /// What is wrong with them.
         source: SettingsError,
     },
+    /// The settings ask for requests to go out more than once, but nobody said how to copy them.
+    #[error(
+        "the settings of dispatcher {dispatcher} turn {setting} on, so its requests must be copied: call \
+         `clone_requests` on the builder"
+    )]
+    RequestsNotCloned {
+        /// Whose settings.
+        dispatcher: String,
+        /// The setting.
+        setting: &'static str,
+    },
+    /// Two handlers have the same name.
+    #[error("dispatcher {dispatcher} has two handlers named {handler}")]
+    DuplicateHandler {
+        /// Whose handlers.
+        dispatcher: String,
+        /// Their name.
+        handler: String,
+    },
     /// A thread could not be started.
     #[error("the thread of dispatcher {dispatcher} could not be started: {source}")]
     Thread {
@@ -72,7 +97,16 @@ where
     Err: Send + 'static,
 {
     pub(crate) fn new(name: String) -> Self {
-        DispatcherBuilder { name, settings: DispatcherSettings::default(), check: None, clock: None, pools: Vec::new() }
+        DispatcherBuilder {
+            name,
+            settings: DispatcherSettings::default(),
+            check: None,
+            clock: None,
+            seed: None,
+            clone_request: None,
+            show_request: None,
+            handlers: Vec::new(),
+        }
     }
 
     /// The settings to follow; those of `reference.conf` unless said.
@@ -92,13 +126,37 @@ where
         DispatcherBuilder { clock: Some(since_epoch), ..self }
     }
 
-    /// Adds a handler, which will live on the dispatcher's arbiter. When it is gone, it is gone.
+    /// What random choices start from, such as those of the throttle `kanaloa`; different at each start unless said. A
+    /// simulation sets it, to be repeatable.
+    pub fn seed(self, seed: u64) -> Self {
+        DispatcherBuilder { seed: Some(seed), ..self }
+    }
+
+    /// Lets requests go to a handler more than once, as `at-least-once` and `work-retry` may ask for: a copy is kept
+    /// while a request is at a handler.
+    pub fn clone_requests(self) -> Self
+    where
+        Req: Clone,
+    {
+        DispatcherBuilder { clone_request: Some(Req::clone), ..self }
+    }
+
+    /// Shows requests in the log, at the level `debug`, when they fail or time out: their first
+    /// `length-of-display-for-message` characters as `{:?}` writes them.
+    pub fn show_requests(self) -> Self
+    where
+        Req: std::fmt::Debug,
+    {
+        DispatcherBuilder { show_request: Some(show), ..self }
+    }
+
+    /// Adds a handler: see [`HandlerSource::new`].
     pub fn handler<I>(self, handler: I) -> Self
     where
         I: IntoHandler + Send + 'static,
         I::Handler: Handler<Request = Req, Response = Res, Error = Err>,
     {
-        self.pool(None, Source::once(handler))
+        self.handler_from(HandlerSource::new(handler))
     }
 
     /// As [`handler`](Self::handler), on an arbiter of your choice: handlers on several use several cores.
@@ -107,12 +165,10 @@ where
         I: IntoHandler + Send + 'static,
         I::Handler: Handler<Request = Req, Response = Res, Error = Err>,
     {
-        self.pool(Some(arbiter.clone()), Source::once(handler))
+        self.handler_from(HandlerSource::new(handler).on(arbiter))
     }
 
-    /// Adds a handler that Kanaloa makes itself, on the dispatcher's arbiter, and makes anew when it is gone. When making
-    /// it fails or panics, it is tried again after 100 ms, then after twice that, up to every 10 s; the dispatcher's
-    /// status tells.
+    /// Adds a handler that Kanaloa makes itself: see [`HandlerSource::factory`].
     pub fn handler_factory<F, Fut, I, E>(self, name: impl Into<String>, factory: F) -> Self
     where
         F: FnMut() -> Fut + Send + 'static,
@@ -121,31 +177,23 @@ where
         I::Handler: Handler<Request = Req, Response = Res, Error = Err>,
         E: Into<HandlerError>,
     {
-        self.pool(None, Source::factory(name.into(), factory))
+        self.handler_from(HandlerSource::factory(name, factory))
     }
 
-    /// Adds an actor that Kanaloa starts, on the dispatcher's arbiter, owns, and starts anew when it has ended. The
-    /// requests are its messages; see [`actor_handler`].
-    pub fn actor<A, F>(self, name: impl Into<String>, mut make: F) -> Self
+    /// Adds an actor that Kanaloa starts and owns: see [`HandlerSource::actor`].
+    pub fn actor<A, F>(self, name: impl Into<String>, make: F) -> Self
     where
         F: FnMut() -> A + Send + 'static,
         A: Actor<Context = actix::Context<A>> + actix::Handler<Req>,
         Req: actix::Message,
         Req::Result: IntoReply<Response = Res, Error = Err> + Send,
     {
-        let name = name.into();
-        let handler_name = name.clone();
-        self.handler_factory(name, move || {
-            let actor = make().start();
-            std::future::ready(Ok::<ActorHandler<Req>, HandlerError>(actor_handler(handler_name.clone(), actor)))
-        })
+        self.handler_from(HandlerSource::actor(name, make))
     }
 
-    fn pool<H>(mut self, arbiter: Option<ArbiterHandle>, source: Source<H>) -> Self
-    where
-        H: Handler<Request = Req, Response = Res, Error = Err>,
-    {
-        self.pools.push(PoolSpawner::new(arbiter, source));
+    /// Adds a handler, wherever it comes from.
+    pub fn handler_from(mut self, source: HandlerSource<Req, Res, Err>) -> Self {
+        self.handlers.push(source);
         self
     }
 
@@ -170,25 +218,38 @@ where
 
     /// Starts the dispatcher; the second part is closed when it has ended.
     fn spawn(self, arbiter: &ArbiterHandle) -> Result<(DispatcherHandle<Req, Res, Err>, Ended), StartError> {
-        let DispatcherBuilder { name, settings, check, clock, pools } = self;
+        let DispatcherBuilder { name, settings, check, clock, seed, clone_request, show_request, handlers } = self;
         if let Err(source) = settings.validate() {
             return Err(StartError::Settings { dispatcher: name, source });
         }
+        if clone_request.is_none()
+            && let Some(setting) = needs_copies(&settings)
+        {
+            return Err(StartError::RequestsNotCloned { dispatcher: name, setting });
+        }
+        let mut names = HashSet::new();
+        if let Some(twice) = handlers.iter().filter_map(HandlerSource::name).find(|name| !names.insert(*name)) {
+            return Err(StartError::DuplicateHandler { dispatcher: name, handler: twice.to_owned() });
+        }
         let since_epoch = clock.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
-        let shared = Arc::new(Shared::new(settings.queue.capacity, settings.work.request_timeout));
+        let shared = Arc::new(Shared::new(settings.queue.capacity, &settings.work));
         let intake = Arc::new(Intake::new());
         let door = Door::new(Arc::clone(&shared), Arc::clone(&intake));
         let (ended, has_ended) = oneshot::channel();
         let dispatcher = PushingDispatcher::new(Plan {
-            name,
+            name: name.into(),
             settings: Arc::new(settings),
             shared,
             door: door.clone(),
             intake,
             backlog: Arc::new(Backlog::new()),
             check,
+            clone_request,
+            show_request,
             clock: Clock::starting_at(since_epoch),
-            pools,
+            // Different keys each time: the standard library's way to randomness.
+            seed: seed.unwrap_or_else(|| RandomState::new().hash_one(since_epoch)),
+            handlers,
             _ended: ended,
         });
         let addr = PushingDispatcher::start_in_arbiter(arbiter, move |_| dispatcher);
@@ -224,5 +285,38 @@ where
             let source = std::io::Error::other("it ended before the dispatcher was started");
             Err(StartError::Thread { dispatcher: name, source })
         })
+    }
+}
+
+/// A setting because of which requests go out more than once.
+fn needs_copies(settings: &DispatcherSettings) -> Option<&'static str> {
+    let work = &settings.work;
+    let settings = [("at-least-once", work.at_least_once), ("work-retry", work.work_retry > 0)];
+    settings.into_iter().find(|(_, is_on)| *is_on).map(|(name, _)| name)
+}
+
+/// The first characters of a request as `{:?}` writes it.
+fn show<Req: std::fmt::Debug>(request: &Req, length: usize) -> String {
+    let mut start = Start { text: String::new(), left: length };
+    // An error means that it is longer, or that its author cannot write it.
+    match write!(start, "{request:?}") {
+        Ok(()) => start.text,
+        Err(_) => start.text + "…",
+    }
+}
+
+/// Takes so many characters and no more: a large request is not written whole to show the start of it.
+struct Start {
+    text: String,
+    left: usize,
+}
+
+impl std::fmt::Write for Start {
+    fn write_str(&mut self, part: &str) -> std::fmt::Result {
+        for c in part.chars() {
+            self.left = self.left.checked_sub(1).ok_or(std::fmt::Error)?;
+            self.text.push(c);
+        }
+        Ok(())
     }
 }

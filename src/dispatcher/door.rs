@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::claim::Claim;
 use super::error::Rejection;
-use super::queued::Queued;
+use super::queued::{Queued, Times};
 use super::shared::{Gate, Shared, Totals};
 use super::ticket::{ReplyTo, Ticket};
 use super::work::Work;
@@ -92,16 +93,20 @@ where
         }
         admission.decide(Applicant { queued, class, left }).map_err(rejection)?;
         shared.take_place()?;
-        let sheds_at = work.deadline.map(|deadline| latest_start(&admission, since, left, deadline));
+        let sheds_at = work.deadline.map(|deadline| match shared.at_least_once() {
+            true => deadline,
+            false => latest_start(&admission, since, left, deadline),
+        });
         Ok(Admitted { since: Some(since), sheds_at })
     }
 
     /// Puts a work that has been let in where it is fetched from.
     pub(crate) fn enqueue(&self, work: Work<Req, Res, Err>, admitted: Admitted, reply_to: Option<ReplyTo<Res, Err>>) {
-        let ticket = Ticket::queued(Arc::clone(&self.shared), reply_to);
+        let claim = Claim::Sole(Ticket::queued(Arc::clone(&self.shared), reply_to));
         let Admitted { since, sheds_at } = admitted;
-        let (class, deadline) = (work.priority.class(), work.deadline);
-        self.intake.push(Queued { request: work.request, ticket, class, since, deadline, sheds_at });
+        let times = Times { since, deadline: work.deadline, sheds_at };
+        let class = work.priority.class();
+        self.intake.push(Queued { request: work.request, claim, class, times, history: None });
     }
 }
 

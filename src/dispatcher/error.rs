@@ -76,6 +76,10 @@ pub enum Failure<E> {
     /// The handler ended and did not answer.
     #[error("handler gone")]
     HandlerGone,
+    /// The handler was removed, or the dispatcher shut down, and there was no answer in the time that was left for it:
+    /// see `default-shutdown-timeout`.
+    #[error("cut off before the handler answered")]
+    CutOff,
 }
 
 /// Which time ran out.

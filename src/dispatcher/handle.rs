@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use actix::Addr;
 use thiserror::Error;
@@ -11,10 +12,13 @@ use tokio::sync::oneshot;
 
 use super::door::Door;
 use super::error::{CallError, Rejection};
-use super::pushing::{GetStatus, PushingDispatcher};
+use super::pools::{AddHandlerError, HandlerSource, RemoveHandlerError};
+use super::pushing::{AddHandler, GetStatus, GetWorkers, PushingDispatcher, RemoveHandler};
 use super::shared::Totals;
+use super::shutdown::{ShutDown, Shutdown};
 use super::status::DispatcherStatus;
 use super::work::Work;
+use crate::pool::WorkerStatus;
 
 /// The way to a dispatcher, from any thread and any executor. Clones are cheap and lead to the same dispatcher.
 ///
@@ -100,6 +104,71 @@ where
     /// [`Stopped`] if it has ended.
     pub async fn status(&self) -> Result<DispatcherStatus, Stopped> {
         self.inner.dispatcher.send(GetStatus).await.map_err(|_| Stopped)
+    }
+
+    /// What the workers in front of a handler are doing, or `None` if there is no such handler.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] if the dispatcher has ended.
+    pub async fn workers(&self, handler: impl Into<String>) -> Result<Option<Vec<WorkerStatus>>, Stopped> {
+        self.inner.dispatcher.send(GetWorkers(handler.into())).await.map_err(|_| Stopped)
+    }
+
+    /// Adds a handler. Resolves when its name is known to be its own; it gets work as soon as it has been made.
+    ///
+    /// # Errors
+    ///
+    /// [`AddHandlerError`] if the dispatcher has a handler of this name, if it takes no more work, or if the handler
+    /// could not be made.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future once it has been polled does not take the handler back.
+    pub async fn add_handler(&self, source: HandlerSource<Req, Res, Err>) -> Result<(), AddHandlerError> {
+        let (reply_to, reply) = oneshot::channel();
+        self.inner.dispatcher.do_send(AddHandler { source, reply_to });
+        reply.await.unwrap_or(Err(AddHandlerError::ShuttingDown))
+    }
+
+    /// Removes a handler: it gets no more work, and what it has may end. Resolves when that is done with, which is within
+    /// `default-shutdown-timeout`. If no other is left, works wait for one as after the start.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoveHandlerError`] if there is no such handler, or the dispatcher has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future once it has been polled does not stop the removal.
+    pub async fn remove_handler(&self, name: impl Into<String>) -> Result<(), RemoveHandlerError> {
+        let (reply_to, reply) = oneshot::channel();
+        self.inner.dispatcher.do_send(RemoveHandler { name: name.into(), reply_to });
+        reply.await.unwrap_or(Err(RemoveHandlerError::Stopped))
+    }
+
+    /// Takes no more work, finishes what there is, and ends. What is left after `default-shutdown-timeout` is refused if it
+    /// waits, and cut off if it is at a handler; every caller is answered. Asked again, the soonest time holds, and
+    /// all who asked are told the same.
+    ///
+    /// A handler that blocks its thread cannot be cut off: its callers are answered when it lets go of its thread.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future once it has been polled does not stop the shutdown.
+    pub async fn shutdown(&self) -> Shutdown {
+        self.shut_down(None).await
+    }
+
+    /// As [`shutdown`](Self::shutdown), with a time of your choice; zero cuts everything off at once.
+    pub async fn shutdown_within(&self, time: Duration) -> Shutdown {
+        self.shut_down(Some(time)).await
+    }
+
+    async fn shut_down(&self, within: Option<Duration>) -> Shutdown {
+        let (reply_to, reply) = oneshot::channel();
+        self.inner.dispatcher.do_send(ShutDown { within, reply_to });
+        reply.await.unwrap_or(Shutdown::Stopped)
     }
 
     /// The dispatcher's address, to which actors send [`Work`].

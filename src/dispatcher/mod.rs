@@ -1,6 +1,7 @@
 //! Dispatchers: they take work in, and own the actors that get it done.
 
 mod builder;
+mod claim;
 mod door;
 mod error;
 mod handle;
@@ -9,21 +10,24 @@ mod pushing;
 mod queued;
 mod regulator;
 mod shared;
+mod shutdown;
 mod status;
 mod submission;
 mod ticket;
 mod work;
 
 pub use builder::{DispatcherBuilder, StartError};
+pub(crate) use claim::Claim;
 pub use error::{CallError, Failure, Rejection, Timeout};
 pub use handle::{Call, DispatcherHandle, Stopped};
+pub use pools::{AddHandlerError, HandlerSource, RemoveHandlerError};
 pub use pushing::PushingDispatcher;
-pub(crate) use queued::Queued;
+pub(crate) use queued::{History, Queued, Times};
 
 pub use shared::Totals;
 pub(crate) use shared::{Arrivals, Shared};
+pub use shutdown::Shutdown;
 pub use status::{DispatcherState, DispatcherStatus};
-pub(crate) use ticket::Ticket;
 pub use work::{NoSuchPriority, Priority, Work};
 
 /// End yourself.

@@ -4,16 +4,24 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::claim::Claim;
 use super::error::{CallError, Rejection, Timeout};
-use super::ticket::Ticket;
 use crate::panics::drop_quietly;
-use crate::queue::{Patience, Waiting};
+use crate::queue::{Excluded, Patience, Waiting};
 
 /// A work that was let in, with all that is needed to serve or to refuse it.
 pub(crate) struct Queued<Req, Res, Err> {
     pub(crate) request: Req,
-    pub(crate) ticket: Ticket<Res, Err>,
+    pub(crate) claim: Claim<Res, Err>,
     pub(crate) class: u8,
+    pub(crate) times: Times,
+    /// `None` for a work that has not been at a handler.
+    pub(crate) history: Option<Box<History<Err>>>,
+}
+
+/// The times of a work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
     /// When it was let in; until it reaches the backlog only work that brings a time limit knows.
     pub(crate) since: Option<Instant>,
     /// The caller's own.
@@ -22,21 +30,63 @@ pub(crate) struct Queued<Req, Res, Err> {
     pub(crate) sheds_at: Option<Instant>,
 }
 
+/// What has become of a work at handlers so far.
+pub(crate) struct History<Err> {
+    /// How often it has failed and was tried again for that.
+    pub(crate) retries: u32,
+    /// The handlers that should not get it again, while there are others.
+    pub(crate) excluded: Excluded,
+    /// What the caller is told if nothing better comes.
+    pub(crate) last: CallError<Err>,
+}
+
 impl<Req, Res, Err> std::fmt::Debug for Queued<Req, Res, Err> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Queued").field("class", &self.class).field("since", &self.since).finish_non_exhaustive()
+        let retries = self.history.as_ref().map_or(0, |history| history.retries);
+        f.debug_struct("Queued")
+            .field("class", &self.class)
+            .field("times", &self.times)
+            .field("retries", &retries)
+            .finish_non_exhaustive()
     }
 }
 
-impl<Req, Res, Err> Queued<Req, Res, Err> {
-    /// Ends a work whose caller has left.
+impl Times {
+    /// When the caller must have been answered.
+    pub(crate) fn ends_at(&self, request_timeout: Option<Duration>) -> Option<Instant> {
+        let by_request = request_timeout.and_then(|timeout| self.since?.checked_add(timeout));
+        [by_request, self.deadline].into_iter().flatten().min()
+    }
+
+    /// Which of the caller's limits has passed at `now`.
+    pub(crate) fn passed(&self, now: Instant, request_timeout: Option<Duration>) -> Option<Timeout> {
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            return Some(Timeout::Deadline);
+        }
+        let waited = self.waited(now);
+        request_timeout.filter(|timeout| *timeout <= waited).map(Timeout::Request)
+    }
+
+    pub(crate) fn waited(&self, now: Instant) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+}
+
+impl<Req, Res, Err> Queued<Req, Res, Err>
+where
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    /// Ends a work whose answer is of no use any more.
     pub(crate) fn abandon(self) {
-        self.fail(CallError::Rejected(Rejection::ShuttingDown));
+        let Queued { request, claim, .. } = self;
+        claim.abandon();
+        drop_quietly(request);
     }
 
     fn fail(self, error: CallError<Err>) {
-        let Queued { request, ticket, .. } = self;
-        ticket.end(Err(error));
+        let Queued { request, claim, .. } = self;
+        claim.end(Err(error));
         drop_quietly(request);
     }
 }
@@ -52,30 +102,35 @@ where
     }
 
     fn arrived(&mut self, at: Instant) {
-        self.since.get_or_insert(at);
+        self.times.since.get_or_insert(at);
     }
 
     fn sheds_at(&self) -> Option<Instant> {
-        self.sheds_at
+        self.times.sheds_at
     }
 
     fn expires_at(&self, patience: Patience) -> Option<Instant> {
-        self.sheds_at.or_else(|| self.since?.checked_add(patience.in_queue()?))
+        if self.history.is_some() {
+            return self.times.ends_at(patience.request_timeout);
+        }
+        self.times.sheds_at.or_else(|| self.times.since?.checked_add(patience.in_queue()?))
     }
 
     fn expire(self, now: Instant, patience: Patience, drop_rate: f64) {
-        let waited = self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        let error = if self.deadline.is_some_and(|deadline| deadline <= now) {
-            CallError::TimedOut(Timeout::Deadline)
-        } else if let Some(timeout) = patience.request_timeout.filter(|timeout| *timeout <= waited) {
-            CallError::TimedOut(Timeout::Request(timeout))
-        } else {
-            CallError::Rejected(Rejection::WaitedTooLong { waited, drop_rate })
+        let error = match self.times.passed(now, patience.request_timeout) {
+            Some(timeout) => CallError::TimedOut(timeout),
+            None => CallError::Rejected(Rejection::WaitedTooLong { waited: self.times.waited(now), drop_rate }),
         };
         self.fail(error);
     }
 
-    fn refuse(self, reason: Rejection) {
-        self.fail(CallError::Rejected(reason));
+    fn refuse(mut self, reason: Rejection) {
+        // One that has been at a handler cannot be said not to have been.
+        let error = self.history.take().map_or(CallError::Rejected(reason), |history| history.last);
+        self.fail(error);
+    }
+
+    fn excluded(&mut self) -> Option<&mut Excluded> {
+        self.history.as_mut().map(|history| &mut history.excluded)
     }
 }

@@ -11,6 +11,7 @@ use futures::task::AtomicWaker;
 
 use super::error::Rejection;
 use super::work::Priority;
+use crate::config::WorkSettings;
 use crate::control::regulator::Admission;
 use crate::queue::Patience;
 
@@ -80,8 +81,10 @@ struct AtTheDoor {
 /// Counts what happens to works that were let in.
 #[derive(Debug, Default)]
 struct Inside {
-    /// Works that are no longer queued, whatever became of them.
+    /// Works that are no longer queued, whatever became of them, but for those that were put back.
     dequeued: AtomicU64,
+    /// How often a work was put back.
+    returned: AtomicU64,
     completed: AtomicU64,
     failed: AtomicU64,
     timed_out: AtomicU64,
@@ -113,6 +116,8 @@ struct AtAGlance {
 pub(crate) struct Shared {
     capacity: usize,
     request_timeout: Option<Duration>,
+    /// Whether only its own time limits end a work that was let in.
+    at_least_once: bool,
     glance: Apart<AtAGlance>,
     admission: ArcSwap<Admission>,
     door: Apart<AtTheDoor>,
@@ -124,6 +129,7 @@ pub(crate) struct Shared {
     /// Whether somebody waits for the last work to end.
     draining: AtomicBool,
     drained: AtomicWaker,
+    is_cut_off: AtomicBool,
 }
 
 /// Arrivals since the start, for the sampler.
@@ -136,7 +142,7 @@ pub(crate) struct Arrivals {
 }
 
 impl Shared {
-    pub(crate) fn new(capacity: usize, request_timeout: Option<Duration>) -> Self {
+    pub(crate) fn new(capacity: usize, work: &WorkSettings) -> Self {
         let glance = AtAGlance {
             gate: AtomicU8::new(Gate::Open as u8),
             places: [const { AtomicUsize::new(usize::MAX) }; Priority::CLASSES],
@@ -144,7 +150,8 @@ impl Shared {
         };
         Shared {
             capacity,
-            request_timeout,
+            request_timeout: work.request_timeout,
+            at_least_once: work.at_least_once,
             glance: Apart(glance),
             admission: ArcSwap::from_pointee(Admission::open()),
             door: Apart::default(),
@@ -153,6 +160,7 @@ impl Shared {
             is_at_rest: AtomicBool::new(true),
             draining: AtomicBool::new(false),
             drained: AtomicWaker::new(),
+            is_cut_off: AtomicBool::new(false),
         }
     }
 
@@ -196,9 +204,14 @@ impl Shared {
         self.request_timeout
     }
 
+    pub(crate) fn at_least_once(&self) -> bool {
+        self.at_least_once
+    }
+
     /// How long works may wait, as things stand.
     pub(crate) fn patience(&self) -> Patience {
         let longest_wait = match self.glance.0.longest_wait_ns.load(Ordering::Relaxed) {
+            _ if self.at_least_once => None,
             u64::MAX => None,
             nanos => Some(Duration::from_nanos(nanos)),
         };
@@ -228,6 +241,29 @@ impl Shared {
 
     pub(crate) fn leave_queue(&self) {
         self.inside.0.dequeued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A work that had left waits again. It has a place whatever the capacity: there are no more such works than slots,
+    /// and while they wait nothing else is let in.
+    pub(crate) fn return_to_queue(&self) {
+        self.inside.0.returned.fetch_add(1, Ordering::Relaxed);
+        self.inside.0.dequeued.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How often a work was taken from the queue, or ended there.
+    pub(crate) fn dequeued(&self) -> u64 {
+        // In this order: a work that is put back in between must not count as a departure that was never made.
+        let dequeued = self.inside.0.dequeued.load(Ordering::Acquire);
+        dequeued + self.inside.0.returned.load(Ordering::Relaxed)
+    }
+
+    /// From now on, what is dropped in service was cut off.
+    pub(crate) fn cut_off(&self) {
+        self.is_cut_off.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.is_cut_off.load(Ordering::Relaxed)
     }
 
     /// Works in the intake and in the backlog.

@@ -42,6 +42,13 @@ impl<Res, Err> Ticket<Res, Err> {
         self.stage = Stage::InService;
     }
 
+    /// The work goes back to the queue: it will be handed to a handler once more.
+    pub(crate) fn return_to_queue(&mut self) {
+        debug_assert_eq!(self.stage, Stage::InService);
+        self.shared.return_to_queue();
+        self.stage = Stage::Queued;
+    }
+
     /// Whether its caller has left.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.reply_to.as_ref().is_some_and(oneshot::Sender::is_closed)
@@ -87,6 +94,10 @@ impl<Res, Err> Ticket<Res, Err> {
 }
 
 impl<Res, Err> Ticket<Res, Err> {
+    pub(crate) fn is_in_service(&self) -> bool {
+        self.stage == Stage::InService
+    }
+
     fn leave(&mut self, ending: Ending) {
         match self.stage {
             Stage::Queued => self.shared.leave_queue(),
@@ -102,7 +113,10 @@ impl<Res, Err> Drop for Ticket<Res, Err> {
     fn drop(&mut self) {
         match self.stage {
             Stage::Queued => self.finish(Err(CallError::Rejected(Rejection::ShuttingDown))),
-            Stage::InService => self.finish(Err(CallError::Failed(Failure::HandlerGone))),
+            Stage::InService => {
+                let failure = if self.shared.is_cut_off() { Failure::CutOff } else { Failure::HandlerGone };
+                self.finish(Err(CallError::Failed(failure)));
+            }
             Stage::Ended => {}
         }
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub use actor::{ActorHandler, actor_handler};
 pub use function::{BlockingFn, HandlerFn, blocking_fn, handler_fn};
 pub use source::HandlerError;
-pub(crate) use source::Source;
+pub(crate) use source::{Source, UNNAMED};
 
 /// One instance of a service.
 ///
@@ -44,8 +44,7 @@ pub trait Handler: 'static {
     /// What it answers when it fails.
     type Error: Send + 'static;
 
-    /// The name under which its pool is reported; different from that of other handlers of the dispatcher, if they are to
-    /// be told apart.
+    /// The name under which its pool is reported, different from that of the dispatcher's other handlers.
     fn name(&self) -> &str;
 
     /// Answers one request. Called again while earlier calls are still running, as often as the concurrency limit allows.
@@ -104,6 +103,12 @@ pub trait IntoHandler {
 
     /// Becomes a handler, on the arbiter where that will live.
     fn into_handler(self) -> Self::Handler;
+
+    /// The name of the handler it will become, if that is known already: a dispatcher that has a handler of this name is
+    /// then refused at its start rather than running without this one.
+    fn handler_name(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<H: Handler> IntoHandler for H {
@@ -111,6 +116,10 @@ impl<H: Handler> IntoHandler for H {
 
     fn into_handler(self) -> H {
         self
+    }
+
+    fn handler_name(&self) -> Option<String> {
+        Some(self.name().to_string())
     }
 }
 

@@ -3,8 +3,8 @@
 use actix::{Actor, ActorContext, Context, Handler, Message, Recipient};
 use log::debug;
 
-use crate::config::{AutothrottleAlgorithm, DispatcherSettings};
-use crate::control::throttle::{Fixed, Plumb, Throttle};
+use crate::config::{AutothrottleAlgorithm, AutothrottleSettings, DispatcherSettings, WorkerPoolSettings};
+use crate::control::throttle::{Fixed, Kanaloa, KanaloaRules, Plumb, Throttle};
 use crate::dispatcher::Stop;
 
 /// A throttle would change the concurrency limit to this.
@@ -21,29 +21,48 @@ pub(crate) struct ScaleTo(pub(crate) usize);
 /// comes here, is kept within the bounds and goes to the pool.
 #[derive(Debug)]
 pub(crate) struct Autothrottler {
-    handler: String,
+    /// The dispatcher's and the handler's names, for the log.
+    title: String,
     pool: Recipient<ScaleTo>,
     bounds: (usize, usize),
     limit: usize,
 }
 
 impl Autothrottler {
-    pub(crate) fn new(handler: String, pool: Recipient<ScaleTo>, settings: &DispatcherSettings, limit: usize) -> Self {
+    pub(crate) fn new(title: String, pool: Recipient<ScaleTo>, settings: &DispatcherSettings, limit: usize) -> Self {
         let bounds = (settings.worker_pool.min_pool_size, settings.worker_pool.max_pool_size);
-        Autothrottler { handler, pool, bounds, limit }
+        Autothrottler { title, pool, bounds, limit }
     }
 }
 
-/// The algorithm that the settings ask for.
-pub(crate) fn throttle(settings: &DispatcherSettings) -> Box<dyn Throttle> {
+/// The algorithm that the settings ask for. `seed` is what its random choices start from.
+pub(crate) fn throttle(settings: &DispatcherSettings, seed: u64) -> Box<dyn Throttle> {
     let pool = &settings.worker_pool;
-    match settings.autothrottle.as_ref().map(|autothrottle| autothrottle.algorithm) {
-        Some(AutothrottleAlgorithm::Plumb) => {
-            Box::new(Plumb::new(pool.starting_pool_size, pool.min_pool_size, pool.max_pool_size))
-        }
-        Some(AutothrottleAlgorithm::Fixed | AutothrottleAlgorithm::Kanaloa) | None => {
-            Box::new(Fixed::new(pool.starting_pool_size.clamp(pool.min_pool_size, pool.max_pool_size)))
-        }
+    let (start, min, max) = (pool.starting_pool_size, pool.min_pool_size, pool.max_pool_size);
+    let fixed = || Box::new(Fixed::new(start.clamp(min, max)));
+    let Some(autothrottle) = &settings.autothrottle else { return fixed() };
+    match autothrottle.algorithm {
+        AutothrottleAlgorithm::Plumb => Box::new(Plumb::new(start, min, max)),
+        AutothrottleAlgorithm::Kanaloa => Box::new(Kanaloa::new(kanaloa_rules(autothrottle, pool), seed)),
+        AutothrottleAlgorithm::Fixed => fixed(),
+    }
+}
+
+fn kanaloa_rules(settings: &AutothrottleSettings, pool: &WorkerPoolSettings) -> KanaloaRules {
+    KanaloaRules {
+        starting_pool_size: pool.starting_pool_size,
+        min_pool_size: pool.min_pool_size,
+        max_pool_size: pool.max_pool_size,
+        resize_interval: settings.resize_interval,
+        chance_of_scaling_down_when_full: settings.chance_of_scaling_down_when_full,
+        optimization_min_range: settings.optimization_min_range,
+        optimization_range_ratio: settings.optimization_range_ratio,
+        max_explore_step_size: settings.max_explore_step_size,
+        exploration_ratio: settings.exploration_ratio,
+        weight_of_latest_metric: settings.weight_of_latest_metric,
+        weight_of_latency: settings.weight_of_latency,
+        downsize_after_under_utilization: settings.downsize_after_under_utilization,
+        downsize_ratio: settings.downsize_ratio,
     }
 }
 
@@ -57,7 +76,7 @@ impl Handler<Proposal> for Autothrottler {
     fn handle(&mut self, Proposal(limit): Proposal, _: &mut Self::Context) {
         let limit = limit.clamp(self.bounds.0, self.bounds.1);
         if limit != self.limit {
-            debug!("handler {}: concurrency limit {} -> {limit}", self.handler, self.limit);
+            debug!("{}: concurrency limit {} -> {limit}", self.title, self.limit);
             self.limit = limit;
             self.pool.do_send(ScaleTo(limit));
         }

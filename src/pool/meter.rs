@@ -1,14 +1,17 @@
 //! What is measured at one handler.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::Addr;
 use tokio::time::Instant;
 
 use super::autothrottler::{Autothrottler, Proposal};
-use crate::control::throttle::Throttle;
+use super::circuit_breaker::Circuit;
+use super::status::CircuitState;
+use crate::control::breaker::{Breaker, BreakerState, stall_threshold};
+use crate::control::throttle::{PoolSample, Throttle};
 use crate::control::{Attempt, Outcome};
 
 /// The time that all machines share, as well as they can: the system's clock at the start, and from then on a steady
@@ -27,6 +30,13 @@ impl Clock {
     fn read(&self, now: Instant) -> Duration {
         self.since_epoch.saturating_add(now.saturating_duration_since(self.start))
     }
+
+    /// When the shared clock reads so.
+    fn instant(&self, reading: Duration) -> Instant {
+        let since_start = reading.saturating_sub(self.since_epoch);
+        // Beyond what an instant can hold, now is as good as any: nothing is asked for that far ahead.
+        self.start.checked_add(since_start).unwrap_or(self.start)
+    }
 }
 
 /// What is published of a pool. Written on its arbiter only, read anywhere.
@@ -39,6 +49,10 @@ pub(crate) struct PoolStats {
     failed: AtomicU64,
     timed_out: AtomicU64,
     cancelled: AtomicU64,
+    /// A [`CircuitState`].
+    circuit: AtomicU8,
+    /// How often the circuit breaker has opened.
+    opened: AtomicU64,
 }
 
 impl PoolStats {
@@ -56,6 +70,19 @@ impl PoolStats {
             0.0 => None,
             nanos => Some(Duration::from_nanos(nanos as u64)),
         }
+    }
+
+    pub(crate) fn circuit(&self) -> CircuitState {
+        match self.circuit.load(Ordering::Relaxed) {
+            0 => CircuitState::Closed,
+            1 => CircuitState::HalfOpen,
+            _ => CircuitState::Open,
+        }
+    }
+
+    /// How often the circuit breaker has opened.
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
     }
 
     pub(crate) fn attempts(&self, outcome: Outcome) -> u64 {
@@ -89,8 +116,30 @@ pub(crate) struct Meter {
 #[derive(Debug)]
 struct Inner {
     throttle: Box<dyn Throttle>,
+    breaker: Option<Breaker>,
+    /// When the breaker opened last. What started before then belongs to the incident for which it did.
+    opened_at: Option<Instant>,
     process_time: MeanProcessTime,
     in_flight: usize,
+    interval: Interval,
+}
+
+/// What has happened since the last sample for the throttle.
+#[derive(Debug)]
+struct Interval {
+    began: Instant,
+    /// Attempts that ended in success or failure.
+    done: u64,
+    /// Attempts that ended in success, and the sum of their process times.
+    succeeded: u32,
+    process_times: Duration,
+    most_busy: usize,
+}
+
+impl Interval {
+    fn beginning(began: Instant, most_busy: usize) -> Self {
+        Interval { began, done: 0, succeeded: 0, process_times: Duration::ZERO, most_busy }
+    }
 }
 
 impl Meter {
@@ -98,35 +147,115 @@ impl Meter {
         clock: Clock,
         stats: std::sync::Arc<PoolStats>,
         throttle: Box<dyn Throttle>,
+        breaker: Option<Breaker>,
         autothrottler: Addr<Autothrottler>,
     ) -> Self {
-        let inner = Inner { throttle, process_time: MeanProcessTime::default(), in_flight: 0 };
+        let inner = Inner {
+            throttle,
+            breaker,
+            opened_at: None,
+            process_time: MeanProcessTime::default(),
+            in_flight: 0,
+            interval: Interval::beginning(Instant::now(), 0),
+        };
         Meter { clock, stats, autothrottler, inner: RefCell::new(inner) }
     }
 
     /// An attempt takes a slot; [`Meter::ended`] says that it is free.
     pub(crate) fn started(&self) {
-        self.inner.borrow_mut().in_flight += 1;
+        let inner = &mut *self.inner.borrow_mut();
+        inner.in_flight += 1;
+        inner.interval.most_busy = inner.interval.most_busy.max(inner.in_flight);
     }
 
-    /// An attempt's outcome is known. Its slot may still be taken.
-    pub(crate) fn record(&self, started: Instant, now: Instant, outcome: Outcome) {
+    /// An attempt's outcome is known. Its slot may still be taken. Returns what the circuit breaker makes of it, if
+    /// that changes.
+    pub(crate) fn record(&self, started: Instant, now: Instant, outcome: Outcome) -> Option<Circuit> {
         bump(self.stats.counter(outcome));
         let process_time = now.saturating_duration_since(started);
         let inner = &mut *self.inner.borrow_mut();
+        let is_left_behind = inner.opened_at.is_some_and(|opened_at| started < opened_at);
         if outcome == Outcome::Success {
-            let mean = inner.process_time.add(process_time, inner.throttle.limit());
+            // One that hung says how long the service hung rather than how long it takes. But what takes so long by now
+            // must become known, or the next would be taken to hang too.
+            let longest = if is_left_behind { stall_threshold(self.process_time()).map(|time| 2 * time) } else { None };
+            let counted = longest.map_or(process_time, |longest| process_time.min(longest));
+            let mean = inner.process_time.add(counted, inner.throttle.limit());
             self.stats.process_time.store(mean.max(1.0).to_bits(), Ordering::Relaxed);
+            inner.interval.succeeded = inner.interval.succeeded.saturating_add(1);
+            inner.interval.process_times = inner.interval.process_times.saturating_add(process_time);
         }
+        inner.interval.done += u64::from(matches!(outcome, Outcome::Success | Outcome::Failure));
         let attempt = Attempt { now: self.clock.read(now), process_time, outcome, in_flight: inner.in_flight };
-        if let Some(limit) = inner.throttle.record(&attempt) {
+        let limit = inner.throttle.limit();
+        // The breaker has dealt with what it left behind; as a measure of the limit it would mislead.
+        let for_throttle = if is_left_behind { Attempt { outcome: Outcome::Cancelled, ..attempt } } else { attempt };
+        if let Some(limit) = inner.throttle.record(&for_throttle) {
             self.autothrottler.do_send(Proposal(limit));
         }
+        let state = inner.breaker.as_mut()?.record(&attempt, limit)?;
+        Some(self.circuit(state, now, &mut inner.opened_at))
     }
 
     /// An attempt's slot is free.
     pub(crate) fn ended(&self) {
         self.inner.borrow_mut().in_flight -= 1;
+    }
+
+    /// All that may be in flight has been so since `since` and beyond [`stall_threshold`].
+    pub(crate) fn stalled(&self, now: Instant, since: Instant) -> Option<Circuit> {
+        let inner = &mut *self.inner.borrow_mut();
+        let state = inner.breaker.as_mut()?.stalled(self.clock.read(now), self.clock.read(since))?;
+        Some(self.circuit(state, now, &mut inner.opened_at))
+    }
+
+    /// The time for which the circuit breaker was to be open may be over.
+    pub(crate) fn open_time_over(&self, now: Instant) -> Option<Circuit> {
+        let inner = &mut *self.inner.borrow_mut();
+        let state = inner.breaker.as_mut()?.open_time_over(self.clock.read(now))?;
+        Some(self.circuit(state, now, &mut inner.opened_at))
+    }
+
+    fn circuit(&self, state: BreakerState, now: Instant, opened_at: &mut Option<Instant>) -> Circuit {
+        let open_until = match state {
+            BreakerState::Open { until, .. } => {
+                *opened_at = Some(now);
+                bump(&self.stats.opened);
+                Some(self.clock.instant(until))
+            }
+            BreakerState::HalfOpen { .. } | BreakerState::Closed => None,
+        };
+        self.stats.circuit.store(CircuitState::of(state) as u8, Ordering::Relaxed);
+        Circuit { state, open_until }
+    }
+
+    /// Takes a sample for the throttle. `overflown`: see [`PoolSample::overflown`].
+    pub(crate) fn sample(&self, now: Instant, overflown: bool) {
+        let inner = &mut *self.inner.borrow_mut();
+        let Interval { began, done, succeeded, process_times, most_busy } =
+            std::mem::replace(&mut inner.interval, Interval::beginning(now, inner.in_flight));
+        let sample = PoolSample {
+            now: self.clock.read(now),
+            elapsed: now.saturating_duration_since(began),
+            done,
+            process_time: process_times.checked_div(succeeded),
+            limit: inner.throttle.limit(),
+            most_busy,
+            overflown,
+        };
+        if let Some(limit) = inner.throttle.sample(&sample) {
+            self.autothrottler.do_send(Proposal(limit));
+        }
+    }
+
+    /// How often the throttle wants a sample, if it does.
+    pub(crate) fn sampling_interval(&self) -> Option<Duration> {
+        self.inner.borrow().throttle.interval()
+    }
+
+    /// Mean process time of successes; `None` before the first.
+    pub(crate) fn process_time(&self) -> Option<Duration> {
+        self.stats.process_time()
     }
 }
 

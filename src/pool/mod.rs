@@ -1,13 +1,20 @@
 //! Worker pools: one in front of each handler, with as many workers as the concurrency limit allows.
 
 mod autothrottler;
+mod circuit_breaker;
 mod meter;
+mod names;
+mod redelivery;
+mod sampler;
 mod slow_timer;
+mod station;
 mod status;
 mod worker;
 mod worker_pool;
 
 pub(crate) use meter::{Clock, PoolStats};
-pub use status::{PoolState, PoolStatus};
-pub(crate) use worker::Check;
-pub(crate) use worker_pool::{PoolChange, PoolEnvironment, PoolEvent, WorkerPool};
+pub(crate) use names::Names;
+pub(crate) use redelivery::CloneRequest;
+pub(crate) use station::{Check, ShowRequest};
+pub use status::{CircuitState, PoolState, PoolStatus, WorkerStatus};
+pub(crate) use worker_pool::{EndPool, PoolChange, PoolEnvironment, PoolEvent, WorkerPool};

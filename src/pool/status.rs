@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::PoolStats;
 use crate::control::Outcome;
+use crate::control::breaker::BreakerState;
 use crate::queue::GateView;
 
 /// What can be seen of one handler's pool.
@@ -18,6 +19,8 @@ pub struct PoolStatus {
     pub limit: usize,
     /// Slots taken now.
     pub busy: usize,
+    /// Of these, the ones that the circuit breaker does not wait for any more.
+    pub stuck: usize,
     /// Workers there are: as many as the limit, and those that a higher limit left behind.
     pub workers: usize,
     /// Mean process time of successes; `None` before the first.
@@ -30,6 +33,10 @@ pub struct PoolStatus {
     pub timed_out: u64,
     /// Attempts whose caller left.
     pub cancelled: u64,
+    /// What the circuit breaker lets through.
+    pub circuit: CircuitState,
+    /// How often the circuit breaker has opened.
+    pub circuit_opened: u64,
 }
 
 impl PoolStatus {
@@ -40,12 +47,15 @@ impl PoolStatus {
             state,
             limit: stats.map_or(0, PoolStats::limit),
             busy: view.busy,
+            stuck: view.stuck,
             workers: view.workers,
             process_time: stats.and_then(PoolStats::process_time),
             succeeded: attempts(Outcome::Success),
             failed: attempts(Outcome::Failure),
             timed_out: attempts(Outcome::Timeout),
             cancelled: attempts(Outcome::Cancelled),
+            circuit: stats.map_or(CircuitState::Closed, PoolStats::circuit),
+            circuit_opened: stats.map_or(0, PoolStats::opened),
         }
     }
 }
@@ -69,4 +79,39 @@ pub enum PoolState {
     Ending,
     /// It is no more.
     Ended,
+}
+
+/// What a handler's circuit breaker lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum CircuitState {
+    /// All that the concurrency limit allows.
+    Closed = 0,
+    /// A share of the concurrency limit, to find out whether the handler serves again.
+    HalfOpen = 1,
+    /// Nothing.
+    Open = 2,
+}
+
+impl CircuitState {
+    pub(crate) fn of(state: BreakerState) -> Self {
+        match state {
+            BreakerState::Closed => CircuitState::Closed,
+            BreakerState::HalfOpen { .. } => CircuitState::HalfOpen,
+            BreakerState::Open { .. } => CircuitState::Open,
+        }
+    }
+}
+
+/// What can be seen of one worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerStatus {
+    /// Its number in its pool; numbers are used again.
+    pub id: usize,
+    /// For how long it has had its work; `None` while it has none.
+    pub busy_for: Option<Duration>,
+    /// Whether the circuit breaker does not wait for that work any more.
+    pub is_stuck: bool,
 }

@@ -1,51 +1,36 @@
 //! A worker: it pulls a work, hands it to the handler, answers the caller, and pulls the next.
 
 use std::any::Any;
-use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{self, Poll};
-use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context};
 use futures::FutureExt;
 use tokio::time::Instant;
 
 use super::meter::Meter;
 use super::slow_timer::SlowTimer;
-use super::worker_pool::{HandlerIs, WorkerGone, WorkerPool};
+use super::station::Station;
+use super::worker_pool::{HandlerIs, WorkerGone};
 use crate::control::Outcome;
-use crate::dispatcher::{CallError, Failure, Queued, Shared, Ticket, Timeout};
+use crate::dispatcher::{CallError, Claim, Failure, History, Queued, Times};
 use crate::handler::{Answer, Handler, Instruction, OnCancel, Reply};
 use crate::panics::{drop_quietly, message_of};
-use crate::queue::{Pull, Seat, Waiting};
-
-/// Decides from a response whether it counts as success.
-pub(crate) type Check<Res, Err> = Arc<dyn Fn(Res) -> Result<Res, Err> + Send + Sync>;
+use crate::queue::{Excluded, ExpireAt, Pull, Seat, Waiting};
 
 /// The work that a pool's workers pull.
 pub(crate) type QueuedFor<H> = Queued<<H as Handler>::Request, <H as Handler>::Response, <H as Handler>::Error>;
 
-type TicketFor<H> = Ticket<<H as Handler>::Response, <H as Handler>::Error>;
+type ClaimFor<H> = Claim<<H as Handler>::Response, <H as Handler>::Error>;
+
+type AnswerOf<H> = Result<<H as Handler>::Response, CallError<<H as Handler>::Error>>;
 
 /// How many works a worker serves before it lets others of its thread run.
 const BUDGET: u32 = 64;
-
-/// What the workers of a pool share, on the pool's arbiter.
-pub(crate) struct Station<H: Handler> {
-    /// There is one whenever the gate is open; it changes when it is made anew.
-    pub(crate) handler: RefCell<Option<Rc<H>>>,
-    pub(crate) meter: Meter,
-    pub(crate) check: Option<Check<H::Response, H::Error>>,
-    pub(crate) service_timeout: Duration,
-    pub(crate) request_timeout: Option<Duration>,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) pool: Addr<WorkerPool<H>>,
-}
 
 /// One slot of a pool. Its whole life is one future, which sleeps when there is no work.
 pub(crate) struct Worker<H: Handler> {
@@ -87,8 +72,23 @@ type Called<H> = Result<Reply<<H as Handler>::Response, <H as Handler>::Error>, 
 /// What happened first while a call was under way.
 enum Event<H: Handler> {
     Replied(Called<H>),
-    Abandoned,
+    /// Nobody wants the answer any more.
+    Over,
     TimedOut,
+    /// The time to end is over.
+    CutOff,
+}
+
+/// What is left of a work while its request is at the handler.
+struct Carried<H: Handler> {
+    claim: ClaimFor<H>,
+    class: u8,
+    times: Times,
+    history: Option<Box<History<H::Error>>>,
+    /// The request once more, if it may have to go out again.
+    spare: Option<H::Request>,
+    /// The request as the log shows it.
+    shown: Option<String>,
 }
 
 /// A slot that is taken, as the meter counts it.
@@ -158,9 +158,13 @@ impl<H: Handler> Duty<H> {
         timer: &mut SlowTimer,
     ) -> Instant {
         let station = &*self.station;
-        let Queued { request, mut ticket, since, deadline, .. } = work;
-        let since = since.unwrap_or(started);
-        ticket.enter_service();
+        let Queued { request, claim, class, mut times, history } = work;
+        times.since.get_or_insert(started);
+        let retried = history.as_ref().map_or(0, |history| history.retries);
+        let spare = station.redelivery.as_ref().and_then(|redelivery| redelivery.spare(&request, retried));
+        let shown = station.shown(&request);
+        let mut carried = Carried { claim, class, times, history, spare, shown };
+        carried.claim.enter_service();
         let slot = Slot::take(&station.meter);
         // In a block of its own, so that a handler that panics before it returns its future is caught too.
         let call = async {
@@ -181,13 +185,19 @@ impl<H: Handler> Duty<H> {
                 if more {
                     self.seat.pass_on();
                 }
-                let times_out = station.times_out(started, since, deadline);
+                if let Some(breaker) = &station.breaker {
+                    breaker.watch();
+                }
+                let times_out = station.times_out(started, &times);
                 poll_fn(|cx| {
                     if let Poll::Ready(called) = poll_call(cx) {
                         return Poll::Ready(Event::Replied(called));
                     }
-                    if ticket.poll_abandoned(cx).is_ready() {
-                        return Poll::Ready(Event::Abandoned);
+                    if carried.claim.poll_over(cx).is_ready() {
+                        return Poll::Ready(Event::Over);
+                    }
+                    if station.is_cut_off.get() {
+                        return Poll::Ready(Event::CutOff);
                     }
                     match times_out {
                         Some(at) => timer.poll(at, cx).map(|()| Event::TimedOut),
@@ -201,58 +211,76 @@ impl<H: Handler> Duty<H> {
         let outcome = match &event {
             Event::Replied(Ok(Reply { answer: Answer::Success(_), .. })) => Outcome::Success,
             Event::Replied(_) => Outcome::Failure,
-            Event::Abandoned => Outcome::Cancelled,
+            Event::Over | Event::CutOff => Outcome::Cancelled,
             Event::TimedOut => Outcome::Timeout,
         };
-        station.meter.record(started, now, outcome);
+        if let Some(circuit) = station.meter.record(started, now, outcome)
+            && let Some(breaker) = &station.breaker
+        {
+            self.seat.set_circuit(circuit.state, circuit.open_until);
+            breaker.changed(circuit);
+        }
         let late = match event {
             Event::Replied(called) => {
-                self.finish(called, Some(ticket), handler);
+                let answer = self.follow(called, handler);
+                self.answer(answer, carried, now);
                 None
             }
-            Event::Abandoned => {
-                ticket.abandon();
-                Some(handler.on_cancel())
+            Event::Over => {
+                carried.claim.abandon();
+                drop_quietly(carried.spare);
+                Some((handler.on_cancel(), None))
             }
             Event::TimedOut => {
-                ticket.end(Err(CallError::TimedOut(station.which_timeout(now, since, deadline))));
-                Some(handler.on_cancel())
+                let on_cancel = handler.on_cancel();
+                let error = CallError::TimedOut(station.which_timeout(now, &times));
+                Some((on_cancel, self.give_up(error, carried, on_cancel, now)))
+            }
+            Event::CutOff => {
+                self.answer(Err(CallError::Failed(Failure::CutOff)), carried, now);
+                None
             }
         };
-        if late == Some(OnCancel::RunOn) {
-            // The caller has its answer, but the service still works: the slot stays taken.
-            let called = poll_fn(poll_call).await;
-            self.finish(called, None, handler);
+        let runs_on = matches!(late, Some((OnCancel::RunOn, _)));
+        if let Some((OnCancel::RunOn, claim)) = late {
+            // The service still works: the slot stays taken.
+            let called = poll_fn(|cx| match poll_call(cx) {
+                Poll::Pending if station.is_cut_off.get() => Poll::Ready(None),
+                called => called.map(Some),
+            });
+            if let Some(called) = called.await {
+                let answer = self.follow(called, handler);
+                match claim {
+                    Some(claim) => claim.end(answer),
+                    None => drop_quietly(answer),
+                }
+            }
         }
         // A destructor that panics must not take the worker along.
         let _ = catch_unwind(AssertUnwindSafe(|| call.set(None)));
+        let has_waited = outcome == Outcome::Failure && self.hold_off(started, now, timer).await;
         drop(slot);
-        if late.is_some() { Instant::now() } else { now }
+        if runs_on || has_waited { Instant::now() } else { now }
     }
 
     fn is_worth_serving(&self, work: &QueuedFor<H>, now: Instant) -> bool {
-        !work.ticket.is_abandoned() && !work.has_expired(now, self.station.shared.patience())
+        !work.claim.is_over() && !work.has_expired(now, self.station.shared.patience())
     }
 
     /// Answers a work that is not worth serving any more.
     fn turn_away(&self, work: QueuedFor<H>, now: Instant) {
-        if work.ticket.is_abandoned() {
+        if work.claim.is_over() {
             work.abandon();
         } else {
             work.expire(now, self.station.shared.patience(), self.station.shared.admission().drop_rate());
         }
     }
 
-    /// Follows the handler's instruction, and answers the caller, if it still waits.
-    fn finish(&self, called: Called<H>, ticket: Option<TicketFor<H>>, handler: &Rc<H>) {
-        let (answer, instruction) = match called {
-            Ok(Reply { answer, instruction }) => (answer, instruction),
-            Err(panic) => {
-                if let Some(ticket) = ticket {
-                    ticket.end(Err(CallError::Failed(Failure::Panicked(message_of(panic)))));
-                }
-                return;
-            }
+    /// Follows the handler's instruction, and returns what the caller is to be told.
+    fn follow(&self, called: Called<H>, handler: &Rc<H>) -> AnswerOf<H> {
+        let Reply { answer, instruction } = match called {
+            Ok(reply) => reply,
+            Err(panic) => return Err(CallError::Failed(Failure::Panicked(message_of(panic)))),
         };
         let is_gone = matches!(answer, Answer::Gone);
         let is_current = self.station.handler.borrow().as_ref().is_some_and(|current| Rc::ptr_eq(current, handler));
@@ -277,33 +305,103 @@ impl<H: Handler> Duty<H> {
             }
             None => {}
         }
-        if let Some(ticket) = ticket {
-            ticket.end(match answer {
-                Answer::Success(response) => Ok(response),
-                Answer::Failure(error) => Err(CallError::Failed(Failure::Service(error))),
-                Answer::Unanswered => Err(CallError::Failed(Failure::Unanswered)),
-                Answer::Gone => Err(CallError::Failed(Failure::HandlerGone)),
-            });
+        match answer {
+            Answer::Success(response) => Ok(response),
+            Answer::Failure(error) => Err(CallError::Failed(Failure::Service(error))),
+            Answer::Unanswered => Err(CallError::Failed(Failure::Unanswered)),
+            Answer::Gone => Err(CallError::Failed(Failure::HandlerGone)),
         }
     }
-}
 
-impl<H: Handler> Station<H> {
-    /// When an attempt is given up.
-    fn times_out(&self, started: Instant, since: Instant, deadline: Option<Instant>) -> Option<Instant> {
-        let service = started.checked_add(self.service_timeout);
-        let request = self.request_timeout.and_then(|timeout| since.checked_add(timeout));
-        [service, request, deadline].into_iter().flatten().min()
+    /// Answers the caller, or has the work go out again.
+    fn answer(&self, answer: AnswerOf<H>, mut carried: Carried<H>, now: Instant) {
+        let error = match answer {
+            Ok(_) => {
+                carried.claim.end(answer);
+                return drop_quietly(carried.spare);
+            }
+            Err(error) => error,
+        };
+        match self.goes_out_again(&error, &mut carried) {
+            Some((request, retries)) => {
+                carried.claim.return_to_queue();
+                self.put_back(request, retries, error, carried, now);
+            }
+            None => carried.claim.end(Err(error)),
+        }
     }
 
-    fn which_timeout(&self, now: Instant, since: Instant, deadline: Option<Instant>) -> Timeout {
-        if deadline.is_some_and(|deadline| deadline <= now) {
-            return Timeout::Deadline;
+    /// As [`Duty::answer`] for a work that nobody has answered in time. If its request runs on while it goes out again,
+    /// returns the right to answer it late.
+    fn give_up(
+        &self,
+        error: CallError<H::Error>,
+        mut carried: Carried<H>,
+        on_cancel: OnCancel,
+        now: Instant,
+    ) -> Option<ClaimFor<H>> {
+        if on_cancel == OnCancel::Stop {
+            self.answer(Err(error), carried, now);
+            return None;
         }
-        match self.request_timeout {
-            Some(timeout) if timeout <= now.saturating_duration_since(since) => Timeout::Request(timeout),
-            _ => Timeout::Service(self.service_timeout),
+        let Some((request, retries)) = self.goes_out_again(&error, &mut carried) else {
+            carried.claim.end(Err(error));
+            return None;
+        };
+        let (late, again) = carried.claim.split();
+        self.put_back(request, retries, error, Carried { claim: again, ..carried }, now);
+        Some(late)
+    }
+
+    /// The request that goes out again after this error, and how often it has been tried again then.
+    fn goes_out_again(&self, error: &CallError<H::Error>, carried: &mut Carried<H>) -> Option<(H::Request, u32)> {
+        let retried = carried.history.as_ref().map_or(0, |history| history.retries);
+        let again = self.station.redelivery.as_ref().and_then(|redelivery| redelivery.again(error, retried));
+        let spare = carried.spare.take();
+        self.station.log(error, again.is_some() && spare.is_some(), carried.shown.take());
+        match (spare, again) {
+            (Some(request), Some(retries)) => Some((request, retries)),
+            (spare, _) => {
+                drop_quietly(spare);
+                None
+            }
         }
+    }
+
+    /// Puts a work where the workers of other handlers, if there are any, take it from.
+    fn put_back(
+        &self,
+        request: H::Request,
+        retries: u32,
+        last: CallError<H::Error>,
+        carried: Carried<H>,
+        now: Instant,
+    ) {
+        let Carried { claim, class, times, history, .. } = carried;
+        let excluded = history.map(|history| history.excluded).unwrap_or_else(Excluded::new);
+        let history = Some(Box::new(History { retries, excluded, last }));
+        let ends_at = times.ends_at(self.station.request_timeout);
+        match self.seat.put_back(Queued { request, claim, class, times, history }, ends_at, now) {
+            Ok(()) => {
+                if let Some(at) = ends_at {
+                    self.station.expirer.do_send(ExpireAt(at));
+                }
+            }
+            Err((work, reason)) => work.refuse(reason),
+        }
+    }
+
+    /// A handler that fails faster than it serves would pull ever more work away from the others: where there are
+    /// others, its slot stays taken for as long as a success takes on average. Returns whether that was so.
+    async fn hold_off(&self, started: Instant, now: Instant, timer: &mut SlowTimer) -> bool {
+        let Some(until) = self.station.meter.process_time().and_then(|mean| started.checked_add(mean)) else {
+            return false;
+        };
+        if until <= now || !self.seat.has_alternative() {
+            return false;
+        }
+        poll_fn(|cx| if self.seat.is_over() { Poll::Ready(()) } else { timer.poll(until, cx) }).await;
+        true
     }
 }
 

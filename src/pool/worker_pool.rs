@@ -1,26 +1,32 @@
 //! The actor that owns one handler and the workers in front of it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Message, WeakRecipient};
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Message, Recipient, WeakRecipient};
 use futures::FutureExt;
 use log::{debug, info, warn};
 use tokio::time::Instant;
 
 use super::autothrottler::{Autothrottler, ScaleTo, throttle};
+use super::circuit_breaker::{Circuit, CircuitBreaker};
 use super::meter::{Clock, Meter, PoolStats};
-use super::worker::{Check, Station, Worker};
-use crate::config::DispatcherSettings;
+use super::names::Names;
+use super::redelivery::{CloneRequest, Redelivery};
+use super::sampler::PoolSampler;
+use super::station::{Check, ShowRequest, Station};
+use super::worker::{QueuedFor, Worker};
+use crate::config::{CircuitBreakerSettings, DispatcherSettings};
 use crate::control::Outcome;
+use crate::control::breaker::{Breaker, BreakerRules};
 use crate::dispatcher::{Queued, Shared, Stop};
-use crate::handler::{Handler, HandlerError, Source};
+use crate::handler::{Handler, HandlerError, Source, UNNAMED};
 use crate::panics::{drop_quietly, message_of};
-use crate::queue::{Backlog, PoolKey, Seat};
+use crate::queue::{Backlog, ExpireAt, PoolKey, Seat};
 
 /// Wait before a handler that could not be made is tried again: this long, doubled with each failure.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -44,6 +50,8 @@ pub(crate) enum PoolChange {
     Failing { failures: u32, error: String },
     /// There is a handler, and workers pull for it.
     Running { handler: String, gate: PoolKey, stats: Arc<PoolStats> },
+    /// The dispatcher has another handler of this name.
+    Duplicate { handler: String },
     /// The handler gets no more work.
     Ending,
     /// Its last worker has left.
@@ -60,6 +68,16 @@ pub(crate) enum HandlerIs {
     Gone,
     /// It wants no work until then.
     Held(Instant),
+}
+
+/// The handler gets no more work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub(crate) enum EndPool {
+    /// What is in flight has its time to end.
+    InTime,
+    /// What is in flight is cut off.
+    Now,
 }
 
 /// A worker has left its seat.
@@ -79,11 +97,19 @@ where
 {
     /// The pool's number at its dispatcher.
     pub(crate) pool: usize,
+    pub(crate) names: Arc<Names>,
+    /// The dispatcher's name.
+    pub(crate) owner: Arc<str>,
     pub(crate) settings: Arc<DispatcherSettings>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) backlog: Arc<Backlog<Queued<Req, Res, Err>>>,
+    pub(crate) expirer: Recipient<ExpireAt>,
     pub(crate) check: Option<Check<Res, Err>>,
+    pub(crate) clone_request: Option<CloneRequest<Req>>,
+    pub(crate) show_request: Option<ShowRequest<Req>>,
     pub(crate) clock: Clock,
+    /// What random choices start from.
+    pub(crate) seed: u64,
     pub(crate) dispatcher: WeakRecipient<PoolEvent>,
 }
 
@@ -107,6 +133,7 @@ where
     Err: Send + 'static,
 {
     fn drop(&mut self) {
+        self.names.release(self.pool);
         self.tell(PoolChange::Ended);
     }
 }
@@ -133,10 +160,10 @@ pub(crate) struct WorkerPool<H: Handler> {
 /// What a pool has once its handler has been made for the first time.
 struct Post<H: Handler> {
     gate: PoolKey,
-    handler: String,
     station: Rc<Station<H>>,
     stats: Arc<PoolStats>,
     autothrottler: Addr<Autothrottler>,
+    sampler: Option<Addr<PoolSampler<QueuedFor<H>>>>,
 }
 
 impl<H: Handler> WorkerPool<H> {
@@ -174,13 +201,12 @@ impl<H: Handler> WorkerPool<H> {
 
     fn make_again(&mut self, error: &HandlerError, wait: Duration, ctx: &mut Context<Self>) {
         if !self.source.can_remake() {
-            warn!("handler {}: {error}; it gets no more work", self.source.name());
+            warn!("{}: {error}; it gets no more work", self.title());
             return self.end(ctx);
         }
         self.failures += 1;
         if self.environment.settings.worker_pool.log_routee_retrieval_error {
-            let (name, failures) = (self.source.name(), self.failures);
-            warn!("handler {name}: {error} (failure {failures}, made again in {wait:?})");
+            warn!("{}: {error} (failure {}, made again in {wait:?})", self.title(), self.failures);
         }
         self.environment.tell(PoolChange::Failing { failures: self.failures, error: error.to_string() });
         if wait.is_zero() {
@@ -190,7 +216,18 @@ impl<H: Handler> WorkerPool<H> {
         }
     }
 
+    /// Who speaks in the log.
+    fn title(&self) -> String {
+        let handler = self.post.as_ref().map(|post| &*post.station.name).or(self.source.name());
+        format!("dispatcher {}: handler {}", self.environment.owner, handler.unwrap_or(UNNAMED))
+    }
+
     fn run(&mut self, name: String, handler: H, ctx: &mut Context<Self>) {
+        if !self.environment.names.claim(&name, self.environment.pool) {
+            warn!("dispatcher {}: a second handler {name}: it gets no work", self.environment.owner);
+            self.environment.tell(PoolChange::Duplicate { handler: name });
+            return self.end(ctx);
+        }
         if self.post.is_none() {
             self.post = Some(self.set_up(name.clone(), ctx));
         }
@@ -200,36 +237,59 @@ impl<H: Handler> WorkerPool<H> {
         self.successes_before = stats.attempts(Outcome::Success);
         self.refill();
         self.environment.backlog.open(gate);
-        info!("handler {name}: running, concurrency limit {}", stats.limit());
+        info!("{}: running, concurrency limit {}", self.title(), stats.limit());
         self.environment.tell(PoolChange::Running { handler: name, gate, stats });
     }
 
-    fn set_up(&self, handler: String, ctx: &mut Context<Self>) -> Post<H> {
-        let PoolEnvironment { settings, shared, backlog, check, clock, .. } = &self.environment;
-        let throttle = throttle(settings);
+    fn set_up(&self, name: String, ctx: &mut Context<Self>) -> Post<H> {
+        let PoolEnvironment { settings, shared, backlog, .. } = &self.environment;
+        // Pools of the same dispatcher must not explore in step.
+        let throttle = throttle(settings, self.environment.seed.wrapping_add(self.environment.pool as u64));
         let limit = throttle.limit();
         let stats = Arc::new(PoolStats::default());
         stats.set_limit(limit);
-        let autothrottler = Autothrottler::new(handler.clone(), ctx.address().recipient(), settings, limit).start();
-        let station = Station {
-            handler: RefCell::new(None),
-            meter: Meter::new(*clock, Arc::clone(&stats), throttle, autothrottler.clone()),
-            check: check.clone(),
-            service_timeout: settings.work.service_timeout,
-            request_timeout: settings.work.request_timeout,
-            shared: Arc::clone(shared),
-            pool: ctx.address(),
-        };
+        let title = format!("dispatcher {}: handler {name}", self.environment.owner);
+        let autothrottler = Autothrottler::new(title.clone(), ctx.address().recipient(), settings, limit).start();
+        let breaker = settings.circuit_breaker.as_ref().map(|settings| Breaker::new(rules(settings)));
+        let breaks = breaker.is_some();
+        let meter = Meter::new(self.environment.clock, Arc::clone(&stats), throttle, breaker, autothrottler.clone());
+        let meter = Rc::new(meter);
         let gate = backlog.add_gate(limit, Arc::clone(&stats));
-        Post { gate, handler, station: Rc::new(station), stats, autothrottler }
+        let breaker = breaks.then(|| {
+            let (backlog, meter) = (Arc::clone(backlog), Rc::clone(&meter));
+            CircuitBreaker::start(title, backlog, gate, meter, ctx.address().recipient())
+        });
+        let sampler = meter
+            .sampling_interval()
+            .map(|interval| PoolSampler::new(Arc::clone(backlog), gate, Rc::clone(&meter), interval).start());
+        let work = &settings.work;
+        let station = Station {
+            dispatcher: Arc::clone(&self.environment.owner),
+            name,
+            handler: RefCell::new(None),
+            meter,
+            check: self.environment.check.clone(),
+            redelivery: Redelivery::new(self.environment.clone_request, work.work_retry, work.at_least_once),
+            show: self.environment.show_request,
+            display_length: work.length_of_display_for_message,
+            service_timeout: work.service_timeout,
+            request_timeout: work.request_timeout,
+            shared: Arc::clone(shared),
+            expirer: self.environment.expirer.clone(),
+            breaker,
+            pool: ctx.address(),
+            is_cut_off: Cell::new(false),
+        };
+        Post { gate, station: Rc::new(station), stats, autothrottler, sampler }
     }
 
     // ## Running
 
-    /// Starts workers until there are as many as the limit.
+    /// Starts workers until there are as many as the limit, besides those that are stuck.
     fn refill(&mut self) {
         let Some(post) = self.post.as_ref().filter(|_| !self.is_ending) else { return };
-        while self.workers < post.stats.limit() {
+        let stuck = self.environment.backlog.view(post.gate).stuck;
+        while self.workers < post.stats.limit() + stuck {
             let Some(seat) = Seat::take(Arc::clone(&self.environment.backlog), post.gate) else { return };
             Worker::new(seat, Rc::clone(&post.station)).start();
             self.workers += 1;
@@ -240,7 +300,13 @@ impl<H: Handler> WorkerPool<H> {
         let Some(post) = &self.post else { return };
         post.stats.set_limit(limit);
         self.environment.backlog.set_limit(post.gate, limit);
+        self.fit(ctx);
+    }
+
+    /// Starts the workers that are missing, and looks at those that are too many after a while.
+    fn fit(&mut self, ctx: &mut Context<Self>) {
         self.refill();
+        let Some(limit) = self.post.as_ref().map(|post| post.stats.limit()) else { return };
         match &mut self.surplus_above {
             Some(largest) => *largest = limit.max(*largest),
             None if self.workers > limit => self.look_at_surplus_later(ctx),
@@ -294,8 +360,20 @@ impl<H: Handler> WorkerPool<H> {
         self.environment.tell(PoolChange::Ending);
         if let Some(post) = &self.post {
             self.environment.backlog.end(post.gate);
+            self.environment.backlog.rouse(post.gate);
+            let timeout = self.environment.settings.worker_pool.default_shutdown_timeout;
+            ctx.run_later(timeout, |pool, _| pool.cut_off());
         }
         self.end_if_empty(ctx);
+    }
+
+    /// The time of what is in flight is over.
+    fn cut_off(&mut self) {
+        let Some(post) = self.post.as_ref().filter(|_| self.workers > 0) else { return };
+        if !post.station.is_cut_off.replace(true) {
+            warn!("{}: {} workers are cut off", self.title(), self.workers);
+            self.environment.backlog.rouse(post.gate);
+        }
     }
 
     fn end_if_empty(&mut self, ctx: &mut Context<Self>) {
@@ -319,8 +397,28 @@ impl<H: Handler> Drop for WorkerPool<H> {
             self.environment.backlog.end(post.gate);
             drop_quietly(post.station.handler.take());
             post.autothrottler.do_send(Stop);
-            debug!("handler {}: pool ended", post.handler);
+            if let Some(breaker) = &post.station.breaker {
+                breaker.stop();
+            }
+            if let Some(sampler) = &post.sampler {
+                sampler.do_send(Stop);
+            }
+            debug!("{}: pool ended", self.title());
         }
+    }
+}
+
+/// The settings as the state machine takes them.
+fn rules(settings: &CircuitBreakerSettings) -> BreakerRules {
+    BreakerRules {
+        open_duration_base: settings.open_duration_base,
+        timeout_count_threshold: settings.timeout_count_threshold,
+        max_open_factor: settings.max_open_factor,
+        error_rate_threshold: settings.error_rate_threshold,
+        window: settings.window,
+        minimum_calls: settings.minimum_calls,
+        slow_call_duration: settings.slow_call_duration,
+        slow_call_rate_threshold: settings.slow_call_rate_threshold,
     }
 }
 
@@ -364,10 +462,22 @@ impl<H: Handler> actix::Handler<WorkerGone> for WorkerPool<H> {
     }
 }
 
-impl<H: Handler> actix::Handler<Stop> for WorkerPool<H> {
+impl<H: Handler> actix::Handler<Circuit> for WorkerPool<H> {
     type Result = ();
 
-    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+    fn handle(&mut self, _: Circuit, ctx: &mut Self::Context) {
+        // What is stuck has left its slots to others.
+        self.fit(ctx);
+    }
+}
+
+impl<H: Handler> actix::Handler<EndPool> for WorkerPool<H> {
+    type Result = ();
+
+    fn handle(&mut self, end: EndPool, ctx: &mut Self::Context) {
         self.end(ctx);
+        if end == EndPool::Now {
+            self.cut_off();
+        }
     }
 }

@@ -92,7 +92,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::queue::Patience;
+    use crate::queue::{Excluded, Patience};
 
     type Log = Arc<StdMutex<Vec<u32>>>;
 
@@ -120,6 +120,9 @@ mod tests {
         fn expire(self, _: Instant, _: Patience, _: f64) {}
         fn refuse(self, _: Rejection) {
             self.refused.lock().unwrap().push(self.id);
+        }
+        fn excluded(&mut self) -> Option<&mut Excluded> {
+            None
         }
     }
 

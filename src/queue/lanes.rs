@@ -231,7 +231,7 @@ mod tests {
 
     use super::*;
     use crate::dispatcher::Rejection;
-    use crate::queue::Patience;
+    use crate::queue::{Excluded, Patience};
 
     #[derive(Debug, Clone, Copy, PartialEq)]
     struct Item {
@@ -253,6 +253,9 @@ mod tests {
         fn arrived(&mut self, _: Instant) {}
         fn expire(self, _: Instant, _: Patience, _: f64) {}
         fn refuse(self, _: Rejection) {}
+        fn excluded(&mut self) -> Option<&mut Excluded> {
+            None
+        }
     }
 
     #[derive(Debug, Clone)]

@@ -9,12 +9,14 @@ mod backlog;
 mod expirer;
 mod intake;
 mod lanes;
+mod retries;
 mod sampler;
 mod waiting;
 
 pub(crate) use actor::{Doorbell, QueueActor};
-pub(crate) use backlog::{Backlog, GateView, PoolKey, Pull, Seat};
-pub(crate) use expirer::Expirer;
+pub(crate) use backlog::{Backlog, GateView, PoolKey, Pull, Seat, SeatView};
+pub(crate) use expirer::{ExpireAt, Expirer};
 pub(crate) use intake::Intake;
+pub(crate) use retries::Excluded;
 pub(crate) use sampler::{QueueSampler, Resume};
 pub(crate) use waiting::{Patience, Waiting};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Excluded;
 use crate::dispatcher::Rejection;
 
 /// A work that waits to be served.
@@ -31,6 +32,9 @@ pub(crate) trait Waiting: Debug + Send + 'static {
 
     /// Answers a work that does not go to a handler.
     fn refuse(self, reason: Rejection);
+
+    /// The handlers that should not get it; `None` for a work that has not been at one.
+    fn excluded(&mut self) -> Option<&mut Excluded>;
 }
 
 /// How long works without a deadline of their own may wait, and how long any may take.

@@ -55,7 +55,7 @@ fn work_waits_for_a_handler_during_the_grace_period() {
         let last_error = Some("panicked: not now".to_string());
         assert_eq!(before.pools[0].state, PoolState::Starting { failures: 2, last_error });
         let after = status(&handle).await;
-        assert_eq!((after.state, after.pools[0].handler.as_str()), (DispatcherState::Running, "early"));
+        assert_eq!((after.state, after.pools[0].handler.as_str()), (DispatcherState::Running, "late"));
     });
 }
 

@@ -146,17 +146,9 @@ impl Breaker {
         self.state
     }
 
-    /// How many attempts may be in flight, of a concurrency limit: 0 while open, else at least 1.
-    ///
-    /// While half-open, attempts that started before it last opened do not count: probes run on top of those that are
-    /// stuck, for otherwise a service that is back would get none until they time out.
+    /// How many attempts may be in flight, of a concurrency limit: see [`BreakerState::limit`].
     pub fn limit(&self, limit: usize) -> usize {
-        match self.state {
-            BreakerState::Closed => limit.max(1),
-            BreakerState::Open { .. } => 0,
-            // The quotient is not above the limit, which a usize holds.
-            BreakerState::HalfOpen { step } => ((limit as u128 * STEPS[step] as u128).div_ceil(100) as usize).max(1),
-        }
+        self.state.limit(limit)
     }
 
     /// `None`: it says nothing.

@@ -1,6 +1,9 @@
 //! The states of a [`Breaker`](super::Breaker).
 
+use std::fmt;
 use std::time::Duration;
+
+use super::STEPS;
 
 /// Why a breaker opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,6 +16,17 @@ pub enum Cause {
     SlowCalls,
     /// Every attempt in flight has been waiting for far too long.
     Stalled,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Cause::Timeouts => "too many timeouts in a row",
+            Cause::Errors => "too many calls failed",
+            Cause::SlowCalls => "too many calls were slow",
+            Cause::Stalled => "no answer to any call in flight",
+        })
+    }
 }
 
 impl Cause {
@@ -35,9 +49,24 @@ pub enum BreakerState {
         /// Why.
         cause: Cause,
     },
-    /// A share of its concurrency limit: see [`Breaker::limit`](super::Breaker::limit).
+    /// A share of its concurrency limit: see [`BreakerState::limit`].
     HalfOpen {
         /// 0 to 3: 1 %, 5 %, 25 %, 100 %.
         step: usize,
     },
+}
+
+impl BreakerState {
+    /// How many attempts may be in flight, of a concurrency limit: 0 while open, else at least 1.
+    ///
+    /// While half-open, attempts that started before it last opened do not count: probes run on top of those that are
+    /// stuck, for otherwise a service that is back would get none until they time out.
+    pub fn limit(self, limit: usize) -> usize {
+        match self {
+            BreakerState::Closed => limit.max(1),
+            BreakerState::Open { .. } => 0,
+            // The quotient is not above the limit, which a usize holds.
+            BreakerState::HalfOpen { step } => ((limit as u128 * STEPS[step] as u128).div_ceil(100) as usize).max(1),
+        }
+    }
 }

@@ -7,8 +7,13 @@ use std::time::Duration;
 use slab::Slab;
 use tokio::time::Instant;
 
+use crate::control::breaker::BreakerState;
 use crate::control::regulator::ServiceSample;
 use crate::pool::PoolStats;
+
+/// How many probes may be stuck at a handler on top of what was there when its circuit was opened: as many as go out
+/// within some service-timeouts, but not without end, since a work that cannot be stopped may hold a thread.
+const MOST_STUCK_PROBES: usize = 32;
 
 /// Who may come through a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +32,19 @@ pub(super) struct Gate {
     pub(super) number: u64,
     pub(super) thread: usize,
     pub(super) access: Access,
+    /// How much of the limit the circuit breaker lets through.
+    pub(super) circuit: BreakerState,
+    /// Until when the circuit is open, if it is.
+    pub(super) open_until: Option<Instant>,
     pub(super) limit: usize,
     pub(super) busy: usize,
+    /// Of the busy seats, those that were so when the circuit was opened: they do not count against the limit, or
+    /// nobody could find out that the handler is well again before they are given up.
+    pub(super) stuck: usize,
+    /// When a work last went in or was done with.
+    pub(super) last_change: Option<Instant>,
+    /// Whether work has waited while all that the limit allows was in service, since somebody asked.
+    pub(super) overflown: bool,
     pub(super) seats: Slab<SeatState>,
     /// Idle seats; the last to sit down is the first to be woken, while its memory is warm.
     pub(super) idle: Vec<u32>,
@@ -41,13 +57,55 @@ pub(super) struct Gate {
 pub(super) struct SeatState {
     pub(super) waker: Option<Waker>,
     pub(super) is_idle: bool,
-    pub(super) is_busy: bool,
+    /// Since when it has had a work.
+    pub(super) busy_since: Option<Instant>,
+    pub(super) is_stuck: bool,
     pub(super) is_retired: bool,
 }
 
 impl Gate {
+    /// How many may be in service: the concurrency limit, or what the circuit lets through of it.
+    pub(super) fn allowed(&self) -> usize {
+        self.circuit.limit(self.limit)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.busy - self.stuck >= self.allowed()
+    }
+
     pub(super) fn may_start(&self) -> bool {
-        self.access == Access::Open && self.busy < self.limit
+        self.access == Access::Open && !self.is_full()
+    }
+
+    /// Whether work goes there now, or will when a slot is free.
+    pub(super) fn is_open(&self) -> bool {
+        self.access == Access::Open && self.open_until.is_none()
+    }
+
+    pub(super) fn start(&mut self, seat: u32, now: Instant) {
+        self.seats[seat as usize].busy_since = Some(now);
+        self.busy += 1;
+        self.last_change = Some(now);
+    }
+
+    /// The seat has finished its work; returns whether it had one.
+    pub(super) fn finish(&mut self, seat: u32) -> bool {
+        let seat = &mut self.seats[seat as usize];
+        let was_busy = seat.busy_since.take().is_some();
+        self.busy -= usize::from(was_busy);
+        self.stuck -= usize::from(std::mem::take(&mut seat.is_stuck));
+        was_busy
+    }
+
+    /// What is in service now is not waited for any more. Of works that never end only so many are left behind.
+    pub(super) fn leave_behind(&mut self) {
+        let most = self.limit.saturating_add(MOST_STUCK_PROBES);
+        for (_, seat) in &mut self.seats {
+            if seat.busy_since.is_some() && !seat.is_stuck && self.stuck < most {
+                seat.is_stuck = true;
+                self.stuck += 1;
+            }
+        }
     }
 }
 
@@ -56,9 +114,20 @@ impl Gate {
 pub(crate) struct GateView {
     /// Works that were let in and are not done.
     pub(crate) busy: usize,
+    /// Of these, the ones that do not count against the limit.
+    pub(crate) stuck: usize,
     /// Workers that sit there.
     pub(crate) workers: usize,
     pub(crate) is_held: bool,
+    /// Since when nothing has gone in or been done with, if all that may be in service is.
+    pub(crate) full_since: Option<Instant>,
+}
+
+/// What can be seen of a seat.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SeatView {
+    pub(crate) busy_since: Option<Instant>,
+    pub(crate) is_stuck: bool,
 }
 
 /// Sums over gates.
@@ -71,11 +140,12 @@ pub(super) struct Together {
 }
 
 impl Together {
-    pub(super) fn add(&mut self, gate: &Gate) {
-        self.limit += gate.limit;
+    /// `limit`: as many as are in service there at once.
+    pub(super) fn add(&mut self, gate: &Gate, limit: usize) {
+        self.limit += limit;
         if let Some(process_time) = gate.stats.process_time() {
-            self.known_limit += gate.limit;
-            self.leaving_rate += gate.limit as f64 / process_time.as_secs_f64().max(1e-9);
+            self.known_limit += limit;
+            self.leaving_rate += limit as f64 / process_time.as_secs_f64().max(1e-9);
         }
     }
 

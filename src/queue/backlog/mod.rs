@@ -18,8 +18,8 @@ use std::task::Waker;
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-pub(crate) use gate::GateView;
 use gate::{Access, Gate, Together};
+pub(crate) use gate::{GateView, SeatView};
 use parking_lot::Mutex;
 pub(crate) use seat::{Pull, Seat};
 use slab::Slab;
@@ -28,6 +28,8 @@ use tokio::time::Instant;
 
 use super::Waiting;
 use super::lanes::Lanes;
+use super::retries::Retries;
+use crate::control::breaker::BreakerState;
 use crate::control::regulator::ServiceSample;
 use crate::dispatcher::Rejection;
 use crate::pool::PoolStats;
@@ -49,6 +51,8 @@ pub(crate) struct PoolKey {
 #[derive(Debug)]
 struct State<T: Waiting> {
     lanes: Lanes<T>,
+    /// Served before those that wait for the first time: they came earlier.
+    retries: Retries<T>,
     gates: Slab<Gate>,
     threads: Vec<Thread>,
     /// The thread that is woken first by the next arrival.
@@ -87,15 +91,21 @@ impl<T: Waiting> State<T> {
 
     /// Chooses the worker of a thread to be woken, if work waits, one can take it and none is on its way.
     fn wake_next(&mut self, thread: usize) -> Option<Waker> {
-        if self.lanes.is_empty() || self.threads[thread].woken.is_some() {
+        if !self.has_work() || self.threads[thread].woken.is_some() {
             return None;
         }
-        while let Some(key) = self.threads[thread].ready.pop_front() {
+        for _ in 0..self.threads[thread].ready.len() {
+            let key = self.threads[thread].ready.pop_front()?;
             let gate = &mut self.gates[key];
-            gate.is_listed = false;
             if !gate.may_start() {
+                gate.is_listed = false;
                 continue;
             }
+            if self.lanes.is_empty() && !self.retries.has_for(gate.number) {
+                self.threads[thread].ready.push_back(key);
+                continue;
+            }
+            gate.is_listed = false;
             let Some(index) = gate.idle.pop() else { continue };
             let seat = &mut gate.seats[index as usize];
             seat.is_idle = false;
@@ -123,8 +133,25 @@ impl<T: Waiting> State<T> {
         self.gates.get_mut(pool.index).filter(|gate| gate.number == pool.number)
     }
 
+    fn has_work(&self) -> bool {
+        !self.lanes.is_empty() || !self.retries.is_empty()
+    }
+
+    /// Takes note that works have come back, or that there are fewer handlers for them: those that no open gate would
+    /// take may go to any. Wakes a worker on every thread on which one can take work.
+    fn offer_retries(&mut self, wakers: &mut Wakers) {
+        if self.retries.is_empty() {
+            return;
+        }
+        let open = || self.gates.iter().filter(|(_, gate)| gate.is_open());
+        self.retries.readmit(|excluded| open().any(|(_, gate)| !excluded.contains(&gate.number)));
+        for thread in 0..self.threads.len() {
+            wakers.extend(self.wake_next(thread));
+        }
+    }
+
     fn take_all(&mut self, now: Instant) -> Vec<T> {
-        let works = std::iter::from_fn(|| self.lanes.pop()).collect();
+        let works = std::iter::from_fn(|| self.retries.pop().or_else(|| self.lanes.pop())).collect();
         self.note_empty(now);
         works
     }
@@ -149,7 +176,7 @@ impl<T: Waiting> State<T> {
     }
 
     fn note_empty(&mut self, now: Instant) {
-        if self.lanes.is_empty()
+        if !self.has_work()
             && let Some(since) = self.waiting_since.take()
         {
             self.waited += now.saturating_duration_since(since);
@@ -162,6 +189,7 @@ impl<T: Waiting> Backlog<T> {
         Backlog {
             state: Mutex::new(State {
                 lanes: Lanes::new(),
+                retries: Retries::new(),
                 gates: Slab::new(),
                 threads: Vec::new(),
                 turn: 0,
@@ -201,6 +229,22 @@ impl<T: Waiting> Backlog<T> {
         Ok(())
     }
 
+    /// Adds a work that has been at a handler, until `ends_at` at most, and wakes a worker for it. Returns the work, and
+    /// the reason, if nobody will pull it.
+    pub(crate) fn put_back(&self, work: T, ends_at: Option<Instant>, now: Instant) -> Result<(), (T, Rejection)> {
+        let mut state = self.state.lock();
+        if let Some(reason) = state.turned_away {
+            return Err((work, reason));
+        }
+        state.retries.push(work, ends_at);
+        state.waiting_since.get_or_insert(now);
+        let mut wakers = Wakers::new();
+        state.offer_retries(&mut wakers);
+        drop(state);
+        wake(wakers);
+        Ok(())
+    }
+
     /// Opens no gate yet: [`Backlog::open`] does. Called on the arbiter whose workers will sit there.
     pub(crate) fn add_gate(&self, limit: usize, stats: Arc<PoolStats>) -> PoolKey {
         let mut state = self.state.lock();
@@ -219,8 +263,13 @@ impl<T: Waiting> Backlog<T> {
             number,
             thread,
             access,
+            circuit: BreakerState::Closed,
+            open_until: None,
             limit,
             busy: 0,
+            stuck: 0,
+            last_change: None,
+            overflown: false,
             seats: Slab::new(),
             idle: Vec::new(),
             is_listed: false,
@@ -259,13 +308,30 @@ impl<T: Waiting> Backlog<T> {
         });
     }
 
+    /// Lets through what the circuit breaker says; `open_until` is when it will let something through again, if nothing
+    /// now. What is in service when it opens is left behind: see [`GateView::stuck`].
+    pub(crate) fn set_circuit(&self, pool: PoolKey, circuit: BreakerState, open_until: Option<Instant>) {
+        self.change(pool, |gate| {
+            if open_until.is_some() {
+                gate.leave_behind();
+            }
+            (gate.circuit, gate.open_until) = (circuit, open_until);
+        });
+    }
+
     fn change(&self, pool: PoolKey, apply: impl FnOnce(&mut Gate)) {
         let mut state = self.state.lock();
         let Some(gate) = state.gate(pool).filter(|gate| gate.access != Access::Ended) else { return };
+        let was_open = gate.is_open();
         apply(gate);
-        let waker = state.gate_changed(pool.index);
+        let mut wakers = Wakers::new();
+        if was_open && !gate.is_open() {
+            state.offer_retries(&mut wakers);
+        } else {
+            wakers.extend(state.gate_changed(pool.index));
+        }
         drop(state);
-        wake(waker);
+        wake(wakers);
     }
 
     /// Ends a gate: its workers leave when they have finished.
@@ -278,6 +344,17 @@ impl<T: Waiting> Backlog<T> {
         if state.gates[pool.index].seats.is_empty() {
             state.remove_gate(pool.index);
         }
+        state.offer_retries(&mut wakers);
+        drop(state);
+        wake(wakers);
+    }
+
+    /// Polls the workers of a pool that have a work, so that they see what has changed for them.
+    pub(crate) fn rouse(&self, pool: PoolKey) {
+        let mut state = self.state.lock();
+        let Some(gate) = state.gate(pool) else { return };
+        let busy = gate.seats.iter().filter(|(_, seat)| seat.busy_since.is_some());
+        let wakers: Vec<Waker> = busy.filter_map(|(_, seat)| seat.waker.clone()).collect();
         drop(state);
         wake(wakers);
     }
@@ -320,7 +397,9 @@ impl<T: Waiting> Backlog<T> {
     /// Takes out the works that wait no longer at `now`.
     pub(crate) fn take_expired(&self, now: Instant, is_over: impl Fn(&T) -> bool) -> Vec<T> {
         let mut state = self.state.lock();
-        let expired = std::iter::from_fn(|| state.lanes.pop_expired(now, &is_over)).collect();
+        let expired =
+            std::iter::from_fn(|| state.retries.pop_expired(now).or_else(|| state.lanes.pop_expired(now, &is_over)));
+        let expired = expired.collect();
         state.note_empty(now);
         expired
     }
@@ -344,7 +423,7 @@ impl<T: Waiting> Backlog<T> {
     pub(crate) fn next_expiry(&self, expires_at: impl FnOnce(&T) -> Option<Instant>) -> Option<Instant> {
         let mut state = self.state.lock();
         let undated = state.lanes.oldest_undated().and_then(expires_at);
-        [undated, state.lanes.next_date()].into_iter().flatten().min()
+        [undated, state.lanes.next_date(), state.retries.next_date()].into_iter().flatten().min()
     }
 
     /// For how long, since the start, works have been waiting.
@@ -357,9 +436,27 @@ impl<T: Waiting> Backlog<T> {
     pub(crate) fn view(&self, pool: PoolKey) -> GateView {
         self.state.lock().gate(pool).map_or_else(GateView::default, |gate| GateView {
             busy: gate.busy,
+            stuck: gate.stuck,
             workers: gate.seats.len(),
-            is_held: matches!(gate.access, Access::Held(_)),
+            is_held: matches!(gate.access, Access::Held(_)) || gate.open_until.is_some(),
+            full_since: gate.last_change.filter(|_| gate.allowed() > 0 && gate.is_full()),
         })
+    }
+
+    /// What can be seen of a gate's seats, by their numbers.
+    pub(crate) fn seats(&self, pool: PoolKey) -> Vec<(usize, SeatView)> {
+        let mut state = self.state.lock();
+        let Some(gate) = state.gate(pool) else { return Vec::new() };
+        let view = |seat: &gate::SeatState| SeatView { busy_since: seat.busy_since, is_stuck: seat.is_stuck };
+        gate.seats.iter().map(|(index, seat)| (index, view(seat))).collect()
+    }
+
+    /// Whether work has waited while all that the limit allows was in service, since the last time this was asked.
+    pub(crate) fn take_overflown(&self, pool: PoolKey) -> bool {
+        let mut state = self.state.lock();
+        let waits = state.has_work();
+        let Some(gate) = state.gate(pool) else { return false };
+        std::mem::take(&mut gate.overflown) || waits && gate.is_full()
     }
 
     /// What is known of the handlers together. Its cost grows with their number.
@@ -367,14 +464,17 @@ impl<T: Waiting> Backlog<T> {
         let (mut open, mut held) = (Together::default(), Together::default());
         let mut pause = Duration::MAX;
         for (_, gate) in &self.state.lock().gates {
-            match gate.access {
-                Access::Open => open.add(gate),
-                Access::Held(until) => {
-                    held.add(gate);
-                    pause = pause.min(until.saturating_duration_since(now));
-                }
-                Access::Shut | Access::Ended => {}
-            }
+            let hold = match gate.access {
+                Access::Open => None,
+                Access::Held(until) => Some(until),
+                Access::Shut | Access::Ended => continue,
+            };
+            let Some(until) = hold.max(gate.open_until) else {
+                open.add(gate, gate.allowed());
+                continue;
+            };
+            held.add(gate, gate.limit);
+            pause = pause.min(until.saturating_duration_since(now));
         }
         if open.limit == 0 && held.limit > 0 { held.sample(pause) } else { open.sample(Duration::ZERO) }
     }

@@ -7,6 +7,8 @@ use tokio::time::Instant;
 
 use super::gate::{Access, SeatState};
 use super::{Backlog, PoolKey, wake};
+use crate::control::breaker::BreakerState;
+use crate::dispatcher::Rejection;
 use crate::queue::Waiting;
 
 /// What a worker that asks for work gets.
@@ -41,34 +43,33 @@ impl<T: Waiting> Seat<T> {
         let state = &mut *guard;
         let gate = &mut state.gates[self.pool.index];
         let seat = &mut gate.seats[self.index as usize];
+        remember(&mut seat.waker, waker);
         if seat.is_idle {
             // Polled although nobody woke it: those who can take the work know of it.
-            remember(&mut seat.waker, waker);
             return Pull::Idle;
         }
-        if seat.is_busy {
-            seat.is_busy = false;
-            gate.busy -= 1;
+        if gate.finish(self.index) {
+            gate.last_change = Some(now);
         }
         let thread = gate.thread;
         if state.threads[thread].woken == Some((self.pool.index, self.index)) {
             state.threads[thread].woken = None;
         }
-        if gate.access == Access::Ended || seat.is_retired {
+        if gate.access == Access::Ended || gate.seats[self.index as usize].is_retired {
             return Pull::Leave;
         }
-        if gate.access == Access::Open
-            && gate.busy < gate.limit
-            && let Some(work) = state.lanes.pop()
+        if gate.may_start()
+            && let Some(work) = state.retries.pop_for(gate.number).or_else(|| state.lanes.pop())
         {
-            seat.is_busy = true;
-            gate.busy += 1;
+            gate.start(self.index, now);
+            let (is_full, waits) = (gate.is_full(), state.has_work());
+            state.gates[self.pool.index].overflown |= is_full && waits;
             state.note_empty(now);
-            let more = !state.lanes.is_empty() && state.threads[thread].woken.is_none();
+            let more = waits && state.threads[thread].woken.is_none();
             return Pull::Work { work, more };
         }
+        let seat = &mut gate.seats[self.index as usize];
         seat.is_idle = true;
-        remember(&mut seat.waker, waker);
         gate.idle.push(self.index);
         state.list(self.pool.index);
         // Others may take what this worker may not.
@@ -88,6 +89,32 @@ impl<T: Waiting> Seat<T> {
         self.backlog.hold(self.pool, until);
     }
 
+    /// As [`Backlog::set_circuit`].
+    pub(crate) fn set_circuit(&self, circuit: BreakerState, open_until: Option<Instant>) {
+        self.backlog.set_circuit(self.pool, circuit, open_until);
+    }
+
+    /// As [`Backlog::put_back`], for a work that this seat's handler should not get again.
+    pub(crate) fn put_back(&self, mut work: T, ends_at: Option<Instant>, now: Instant) -> Result<(), (T, Rejection)> {
+        if let Some(excluded) = work.excluded()
+            && let Err(at) = excluded.binary_search(&self.pool.number)
+        {
+            excluded.insert(at, self.pool.number);
+        }
+        self.backlog.put_back(work, ends_at, now)
+    }
+
+    /// Whether another handler would take work.
+    pub(crate) fn has_alternative(&self) -> bool {
+        let state = self.backlog.state.lock();
+        state.gates.iter().any(|(index, gate)| index != self.pool.index && gate.is_open())
+    }
+
+    /// Whether its gate has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.backlog.state.lock().gates[self.pool.index].access == Access::Ended
+    }
+
     /// Wakes the next worker of this thread for work that waits.
     pub(crate) fn pass_on(&self) {
         let mut state = self.backlog.state.lock();
@@ -102,11 +129,8 @@ impl<T: Waiting> Drop for Seat<T> {
     fn drop(&mut self) {
         let mut state = self.backlog.state.lock();
         let gate = &mut state.gates[self.pool.index];
-        let seat = gate.seats.remove(self.index as usize);
-        if seat.is_busy {
-            gate.busy -= 1;
-        }
-        if seat.is_idle {
+        gate.finish(self.index);
+        if gate.seats.remove(self.index as usize).is_idle {
             gate.idle.retain(|index| *index != self.index);
         }
         let thread = gate.thread;

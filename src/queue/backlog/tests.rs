@@ -4,7 +4,7 @@ use futures::task::{ArcWake, waker};
 
 use super::*;
 use crate::dispatcher::Rejection;
-use crate::queue::Patience;
+use crate::queue::{Excluded, Patience};
 
 #[derive(Debug, PartialEq)]
 struct Item(u32);
@@ -22,6 +22,9 @@ impl Waiting for Item {
     }
     fn expire(self, _: Instant, _: Patience, _: f64) {}
     fn refuse(self, _: Rejection) {}
+    fn excluded(&mut self) -> Option<&mut Excluded> {
+        None
+    }
 }
 
 /// A worker that only counts how often it is woken.

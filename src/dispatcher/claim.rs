@@ -1,0 +1,223 @@
+//! Who may answer a work that is under way.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use parking_lot::Mutex;
+use slab::Slab;
+
+use super::error::CallError;
+use super::ticket::Ticket;
+use crate::panics::drop_quietly;
+
+/// What a carrier of a work holds: the right to answer it, alone or together with others.
+///
+/// A work has several carriers when it goes out again while the service still works on it. The first success answers
+/// it; a failure does so only if no other carrier is left.
+#[derive(Debug)]
+pub(crate) enum Claim<Res, Err> {
+    Sole(Ticket<Res, Err>),
+    Joint(Share<Res, Err>),
+}
+
+impl<Res: Send + 'static, Err: Send + 'static> Claim<Res, Err> {
+    /// The carrier goes to a handler.
+    pub(crate) fn enter_service(&mut self) {
+        match self {
+            Claim::Sole(ticket) => ticket.enter_service(),
+            Claim::Joint(share) => share.enter_service(),
+        }
+    }
+
+    /// The carrier goes back to the queue.
+    pub(crate) fn return_to_queue(&mut self) {
+        match self {
+            Claim::Sole(ticket) => ticket.return_to_queue(),
+            Claim::Joint(share) => share.leave_service(),
+        }
+    }
+
+    /// Whether an answer is of no use any more: the caller has left, or another carrier has answered.
+    pub(crate) fn is_over(&self) -> bool {
+        match self {
+            Claim::Sole(ticket) => ticket.is_abandoned(),
+            Claim::Joint(share) => share.is_over(),
+        }
+    }
+
+    /// Ready when [`Claim::is_over`].
+    pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Claim::Sole(ticket) => ticket.poll_abandoned(cx),
+            Claim::Joint(share) => share.poll_over(cx),
+        }
+    }
+
+    /// Ends the carrier with this answer, and the work unless others may still do better.
+    pub(crate) fn end(self, answer: Result<Res, CallError<Err>>) {
+        match self {
+            Claim::Sole(ticket) => ticket.end(answer),
+            Claim::Joint(share) => share.end(answer),
+        }
+    }
+
+    /// Ends the carrier of a work that [is over](Claim::is_over).
+    pub(crate) fn abandon(self) {
+        match self {
+            Claim::Sole(ticket) => ticket.abandon(),
+            Claim::Joint(share) => share.abandon(),
+        }
+    }
+
+    /// Makes a second carrier, which waits in the queue.
+    pub(crate) fn split(self) -> (Self, Self) {
+        let share = match self {
+            Claim::Sole(ticket) => Share::of(ticket),
+            Claim::Joint(share) => share,
+        };
+        let other = share.another();
+        (Claim::Joint(share), Claim::Joint(other))
+    }
+}
+
+/// A work that has several carriers.
+#[derive(Debug)]
+struct Joint<Res, Err> {
+    state: Mutex<State<Res, Err>>,
+}
+
+#[derive(Debug)]
+struct State<Res, Err> {
+    /// Until the work has ended.
+    ticket: Option<Ticket<Res, Err>>,
+    /// The carriers that are left, and what wakes those that are at a handler.
+    carriers: Slab<Option<Waker>>,
+    in_service: usize,
+}
+
+impl<Res: Send + 'static, Err: Send + 'static> Wake for Joint<Res, Err> {
+    /// The caller has left: all who work for it are told. Its channel knows one waker only.
+    fn wake(self: Arc<Self>) {
+        let wakers = take_wakers(&mut self.state.lock());
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+fn take_wakers<Res, Err>(state: &mut State<Res, Err>) -> Vec<Waker> {
+    state.carriers.iter_mut().filter_map(|(_, waker)| waker.take()).collect()
+}
+
+/// One carrier's share in a work.
+#[derive(Debug)]
+pub(crate) struct Share<Res, Err> {
+    joint: Arc<Joint<Res, Err>>,
+    key: usize,
+    is_in_service: bool,
+    has_ended: bool,
+}
+
+impl<Res: Send + 'static, Err: Send + 'static> Share<Res, Err> {
+    fn of(ticket: Ticket<Res, Err>) -> Self {
+        let is_in_service = ticket.is_in_service();
+        let mut carriers = Slab::new();
+        let key = carriers.insert(None);
+        let state = State { ticket: Some(ticket), carriers, in_service: usize::from(is_in_service) };
+        Share { joint: Arc::new(Joint { state: Mutex::new(state) }), key, is_in_service, has_ended: false }
+    }
+
+    fn another(&self) -> Self {
+        let key = self.joint.state.lock().carriers.insert(None);
+        Share { joint: Arc::clone(&self.joint), key, is_in_service: false, has_ended: false }
+    }
+
+    fn enter_service(&mut self) {
+        let state = &mut *self.joint.state.lock();
+        self.is_in_service = true;
+        state.in_service += 1;
+        if let Some(ticket) = state.ticket.as_mut().filter(|_| state.in_service == 1) {
+            ticket.enter_service();
+        }
+    }
+
+    fn leave_service(&mut self) {
+        let state = &mut *self.joint.state.lock();
+        leave_service(state, &mut self.is_in_service);
+    }
+
+    fn is_over(&self) -> bool {
+        self.joint.state.lock().ticket.as_ref().is_none_or(Ticket::is_abandoned)
+    }
+
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let state = &mut *self.joint.state.lock();
+        let Some(ticket) = &mut state.ticket else { return Poll::Ready(()) };
+        let all = Waker::from(Arc::clone(&self.joint));
+        if ticket.poll_abandoned(&mut Context::from_waker(&all)).is_ready() {
+            return Poll::Ready(());
+        }
+        if let Some(waker) = state.carriers.get_mut(self.key) {
+            waker.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
+        }
+        Poll::Pending
+    }
+}
+
+impl<Res, Err> Share<Res, Err> {
+    fn end(mut self, answer: Result<Res, CallError<Err>>) {
+        self.finish(Some(answer));
+    }
+
+    fn abandon(mut self) {
+        self.finish(None);
+    }
+
+    /// `None`: there is no use in an answer.
+    fn finish(&mut self, answer: Option<Result<Res, CallError<Err>>>) {
+        self.has_ended = true;
+        let mut guard = self.joint.state.lock();
+        let state = &mut *guard;
+        state.carriers.remove(self.key);
+        let is_last = state.carriers.is_empty();
+        let decides = is_last || matches!(answer, Some(Ok(_)));
+        let is_abandoned = state.ticket.as_ref().is_some_and(Ticket::is_abandoned);
+        let ticket = if decides || is_abandoned { state.ticket.take() } else { None };
+        leave_service(state, &mut self.is_in_service);
+        let others = if ticket.is_some() { take_wakers(state) } else { Vec::new() };
+        drop(guard);
+        match (ticket, answer) {
+            (Some(ticket), Some(answer)) if !is_abandoned => ticket.end(answer),
+            (Some(ticket), answer) => {
+                ticket.abandon();
+                drop_quietly(answer);
+            }
+            (None, answer) => drop_quietly(answer),
+        }
+        others.into_iter().for_each(Waker::wake);
+    }
+}
+
+fn leave_service<Res, Err>(state: &mut State<Res, Err>, is_in_service: &mut bool) {
+    if !std::mem::take(is_in_service) {
+        return;
+    }
+    state.in_service -= 1;
+    if let Some(ticket) = state.ticket.as_mut().filter(|_| state.in_service == 0) {
+        ticket.return_to_queue();
+    }
+}
+
+impl<Res, Err> Drop for Share<Res, Err> {
+    /// Dropped on the way: others may still answer, or else the ticket does so by itself.
+    fn drop(&mut self) {
+        if self.has_ended {
+            return;
+        }
+        let mut guard = self.joint.state.lock();
+        let state = &mut *guard;
+        state.carriers.remove(self.key);
+        let ticket = if state.carriers.is_empty() { state.ticket.take() } else { None };
+        leave_service(state, &mut self.is_in_service);
+        drop(guard);
+        drop(ticket);
+    }
+}

@@ -1,0 +1,154 @@
+//! The actor that holds a handler which does not serve, and lets work in again bit by bit.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, Recipient};
+use log::{info, warn};
+use tokio::time::Instant;
+
+use super::meter::Meter;
+use crate::control::breaker::{BreakerState, stall_threshold};
+use crate::dispatcher::Stop;
+use crate::queue::{Backlog, PoolKey, Waiting};
+
+/// What a circuit breaker lets through from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Circuit {
+    pub(crate) state: BreakerState,
+    /// Until when nothing goes through, if nothing does.
+    pub(crate) open_until: Option<Instant>,
+}
+
+/// A work is at the handler, and nobody watches whether it stalls.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Watch;
+
+/// Holds a handler that does not serve. The state machine sees every attempt where it ends, and the gate changes there
+/// and then; here are the clock's parts: the end of the open time, and the watch for a handler that answers nothing.
+pub(crate) struct CircuitBreaker<T: Waiting> {
+    name: String,
+    backlog: Arc<Backlog<T>>,
+    gate: PoolKey,
+    meter: Rc<Meter>,
+    pool: Recipient<Circuit>,
+    is_watching: Rc<Cell<bool>>,
+}
+
+/// The workers' way to their circuit breaker.
+pub(crate) struct BreakerLink<T: Waiting> {
+    breaker: Addr<CircuitBreaker<T>>,
+    is_watching: Rc<Cell<bool>>,
+}
+
+/// How long a handler whose process time is not known is left before it is looked at again.
+const UNKNOWN: Duration = Duration::from_secs(1);
+
+impl<T: Waiting> CircuitBreaker<T> {
+    /// `name`: the dispatcher's and the handler's, for the log.
+    pub(crate) fn start(
+        name: String,
+        backlog: Arc<Backlog<T>>,
+        gate: PoolKey,
+        meter: Rc<Meter>,
+        pool: Recipient<Circuit>,
+    ) -> BreakerLink<T> {
+        let is_watching = Rc::new(Cell::new(false));
+        let breaker =
+            Actor::start(CircuitBreaker { name, backlog, gate, meter, pool, is_watching: Rc::clone(&is_watching) });
+        BreakerLink { breaker, is_watching }
+    }
+
+    /// Opens when all that may be in service has been so for too long without a sign of life.
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        let (now, view) = (Instant::now(), self.backlog.view(self.gate));
+        let threshold = stall_threshold(self.meter.process_time());
+        let wait = match (view.full_since, threshold) {
+            (Some(since), Some(threshold)) => {
+                let waited = now.saturating_duration_since(since);
+                if waited < threshold {
+                    threshold - waited
+                } else {
+                    if let Some(circuit) = self.meter.stalled(now, since) {
+                        self.backlog.set_circuit(self.gate, circuit.state, circuit.open_until);
+                        self.follow(circuit, ctx);
+                    }
+                    threshold
+                }
+            }
+            _ if view.busy > view.stuck => threshold.unwrap_or(UNKNOWN),
+            _ => return self.is_watching.set(false),
+        };
+        ctx.run_later(wait, Self::look);
+    }
+
+    /// What the gate knows already.
+    fn follow(&mut self, circuit: Circuit, ctx: &mut Context<Self>) {
+        match circuit.state {
+            BreakerState::Open { cause, .. } => {
+                let wait = circuit.open_until.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
+                warn!("{}: circuit breaker open for {wait:?}: {cause}", self.name);
+                ctx.run_later(wait, |breaker, ctx| {
+                    if let Some(circuit) = breaker.meter.open_time_over(Instant::now()) {
+                        breaker.backlog.set_circuit(breaker.gate, circuit.state, circuit.open_until);
+                        breaker.follow(circuit, ctx);
+                    }
+                });
+            }
+            BreakerState::HalfOpen { step: 0 } => info!("{}: circuit breaker half-open", self.name),
+            BreakerState::HalfOpen { .. } => {}
+            BreakerState::Closed => info!("{}: circuit breaker closed", self.name),
+        }
+        self.pool.do_send(circuit);
+    }
+}
+
+impl<T: Waiting> BreakerLink<T> {
+    /// A work is at the handler and takes a while.
+    pub(crate) fn watch(&self) {
+        if !self.is_watching.replace(true) {
+            self.breaker.do_send(Watch);
+        }
+    }
+
+    /// The gate has changed.
+    pub(crate) fn changed(&self, circuit: Circuit) {
+        self.breaker.do_send(circuit);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.breaker.do_send(Stop);
+    }
+}
+
+impl<T: Waiting> Actor for CircuitBreaker<T> {
+    type Context = Context<Self>;
+}
+
+impl<T: Waiting> Handler<Watch> for CircuitBreaker<T> {
+    type Result = ();
+
+    fn handle(&mut self, _: Watch, ctx: &mut Self::Context) {
+        self.look(ctx);
+    }
+}
+
+impl<T: Waiting> Handler<Circuit> for CircuitBreaker<T> {
+    type Result = ();
+
+    fn handle(&mut self, circuit: Circuit, ctx: &mut Self::Context) {
+        self.follow(circuit, ctx);
+    }
+}
+
+impl<T: Waiting> Handler<Stop> for CircuitBreaker<T> {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}

@@ -1,0 +1,114 @@
+//! Works that have been at a handler and go to one again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use super::Waiting;
+
+/// The numbers of handlers that should not get a work again, in ascending order.
+pub(crate) type Excluded = SmallVec<[u64; 2]>;
+
+/// Works that have been at a handler and go to one again, each with the handlers that it should not go to. Those that
+/// exclude the same handlers stand together, in the order in which they came back; a worker takes the one that came
+/// first of all that do not exclude its handler. That costs a look at each group; taking any work out costs a logarithm.
+#[derive(Debug)]
+pub(crate) struct Retries<T> {
+    works: BTreeMap<u64, (T, Option<Instant>)>,
+    groups: Vec<Group>,
+    /// Works whose time limits end them, by when.
+    dated: BTreeSet<(Instant, u64)>,
+    /// How many works have come back so far.
+    count: u64,
+}
+
+#[derive(Debug)]
+struct Group {
+    excluded: Excluded,
+    members: BTreeSet<u64>,
+}
+
+impl<T: Waiting> Retries<T> {
+    pub(crate) fn new() -> Self {
+        Retries { works: BTreeMap::new(), groups: Vec::new(), dated: BTreeSet::new(), count: 0 }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.works.is_empty()
+    }
+
+    /// `ends_at`: when its own time limits end it.
+    pub(crate) fn push(&mut self, mut work: T, ends_at: Option<Instant>) {
+        let excluded = work.excluded().cloned().unwrap_or_default();
+        let number = self.count;
+        self.count += 1;
+        match self.groups.iter_mut().find(|group| group.excluded == excluded) {
+            Some(group) => group.members.insert(number),
+            None => {
+                self.groups.push(Group { excluded, members: BTreeSet::from([number]) });
+                true
+            }
+        };
+        self.dated.extend(ends_at.map(|at| (at, number)));
+        self.works.insert(number, (work, ends_at));
+    }
+
+    /// Whether there is one that may go to this handler.
+    pub(crate) fn has_for(&self, handler: u64) -> bool {
+        self.groups.iter().any(|group| !group.excluded.contains(&handler))
+    }
+
+    /// Takes the one that came first of those that may go to this handler.
+    pub(crate) fn pop_for(&mut self, handler: u64) -> Option<T> {
+        let groups = self.groups.iter().filter(|group| !group.excluded.contains(&handler));
+        let number = groups.filter_map(|group| group.members.first()).min().copied()?;
+        self.take(number)
+    }
+
+    /// Takes one whose own time limits end it at `now`.
+    pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<T> {
+        let &(at, number) = self.dated.first()?;
+        if at <= now { self.take(number) } else { None }
+    }
+
+    pub(crate) fn next_date(&self) -> Option<Instant> {
+        self.dated.first().map(|&(at, _)| at)
+    }
+
+    /// Takes any.
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        let number = *self.works.first_key_value()?.0;
+        self.take(number)
+    }
+
+    /// Where a work excludes every handler that could take it, it excludes none any more.
+    pub(crate) fn readmit(&mut self, may_any_take: impl Fn(&Excluded) -> bool) {
+        let is_stranded = |group: &mut Group| !group.excluded.is_empty() && !may_any_take(&group.excluded);
+        let stranded: Vec<Group> = self.groups.extract_if(.., is_stranded).collect();
+        for number in stranded.into_iter().flat_map(|group| group.members) {
+            if let Some(excluded) = self.works.get_mut(&number).and_then(|(work, _)| work.excluded()) {
+                excluded.clear();
+            }
+            match self.groups.iter_mut().find(|group| group.excluded.is_empty()) {
+                Some(group) => group.members.insert(number),
+                None => {
+                    self.groups.push(Group { excluded: Excluded::new(), members: BTreeSet::from([number]) });
+                    true
+                }
+            };
+        }
+    }
+
+    fn take(&mut self, number: u64) -> Option<T> {
+        let (work, ends_at) = self.works.remove(&number)?;
+        self.groups.retain_mut(|group| {
+            group.members.remove(&number);
+            !group.members.is_empty()
+        });
+        if let Some(at) = ends_at {
+            self.dated.remove(&(at, number));
+        }
+        Some(work)
+    }
+}
