@@ -5,5 +5,6 @@ mod handlers;
 mod life;
 mod losses;
 mod overload;
+mod redelivery;
 mod support;
 mod threads;
