@@ -147,10 +147,6 @@ pub(crate) struct RemoveHandler {
 struct GraceIsOver(u64);
 
 impl Grace {
-    fn is_on(&self) -> bool {
-        !self.is_over && self.timer.is_some()
-    }
-
     fn end(&mut self) {
         if let Some(timer) = self.timer.take() {
             timer.abort();
@@ -524,11 +520,12 @@ where
             let _ = reply_to.send(Err(RemoveHandlerError::Unknown { name }));
             return;
         };
+        let was_running = pool.state == PoolState::Running;
         pool.state = PoolState::Ending;
         pool.removing.push(reply_to);
         pool.control.do_send(EndPool::InTime);
         self.expects_handler = true;
-        if !self.is_running() && !self.grace.is_on() {
+        if was_running && !self.is_running() {
             self.begin_grace(ctx);
         }
         self.follow_pools();
