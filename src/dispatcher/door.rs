@@ -79,7 +79,7 @@ where
         if work.deadline.is_none() && request_timeout.is_none() {
             if !shared.has_room(class) {
                 let applicant = Applicant { queued: shared.queued(), class, left: None };
-                shared.admission().decide(applicant).map_err(rejection)?;
+                shared.admission().decide(applicant, || shared.draw()).map_err(rejection)?;
             }
             shared.take_place()?;
             return Ok(Admitted { since: None, sheds_at: None });
@@ -91,7 +91,7 @@ where
         if let Some(left) = left {
             shared.count_deadline(admission.standing_delay(left));
         }
-        admission.decide(Applicant { queued, class, left }).map_err(rejection)?;
+        admission.decide(Applicant { queued, class, left }, || shared.draw()).map_err(rejection)?;
         shared.take_place()?;
         let sheds_at = work.deadline.map(|deadline| match shared.at_least_once() {
             true => deadline,

@@ -105,8 +105,8 @@ impl Inside {
 #[derive(Debug)]
 struct AtAGlance {
     gate: AtomicU8,
-    /// How many works may be ahead of one of each class: see [`Admission::places`].
-    places: [AtomicUsize; Priority::CLASSES],
+    /// How many works must be ahead of one of each class to ask the admission: see [`Admission::room`].
+    room: [AtomicUsize; Priority::CLASSES],
     /// How long works without a deadline of their own may wait, in nanoseconds; `u64::MAX` for ever.
     longest_wait_ns: AtomicU64,
 }
@@ -120,6 +120,8 @@ pub(crate) struct Shared {
     at_least_once: bool,
     glance: Apart<AtAGlance>,
     admission: ArcSwap<Admission>,
+    /// How often a law that drops by chance has drawn.
+    draws: Apart<AtomicU64>,
     door: Apart<AtTheDoor>,
     inside: Apart<Inside>,
     /// Whether the queue is being sampled.
@@ -132,11 +134,12 @@ pub(crate) struct Shared {
     is_cut_off: AtomicBool,
 }
 
-/// Arrivals since the start, for the sampler.
+/// Arrivals and departures since the start, for the sampler.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Arrivals {
     pub(crate) arrived: u64,
     pub(crate) refused: u64,
+    pub(crate) dequeued: u64,
     pub(crate) with_deadline: u64,
     pub(crate) standing_delays: Duration,
 }
@@ -145,7 +148,7 @@ impl Shared {
     pub(crate) fn new(capacity: usize, work: &WorkSettings) -> Self {
         let glance = AtAGlance {
             gate: AtomicU8::new(Gate::Open as u8),
-            places: [const { AtomicUsize::new(usize::MAX) }; Priority::CLASSES],
+            room: [const { AtomicUsize::new(usize::MAX) }; Priority::CLASSES],
             longest_wait_ns: AtomicU64::new(u64::MAX),
         };
         Shared {
@@ -154,6 +157,7 @@ impl Shared {
             at_least_once: work.at_least_once,
             glance: Apart(glance),
             admission: ArcSwap::from_pointee(Admission::open()),
+            draws: Apart::default(),
             door: Apart::default(),
             inside: Apart::default(),
             is_sampling: AtomicBool::new(false),
@@ -186,14 +190,19 @@ impl Shared {
         self.admission.load()
     }
 
+    /// What [`Admission::decide`] draws: how many draws there were before.
+    pub(crate) fn draw(&self) -> u64 {
+        self.draws.0.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Whether a work of this class that brings no time limit finds room behind those that wait.
     pub(crate) fn has_room(&self, class: u8) -> bool {
-        self.queued() <= self.glance.0.places[usize::from(class)].load(Ordering::Relaxed)
+        self.queued() < self.glance.0.room[usize::from(class)].load(Ordering::Relaxed)
     }
 
     pub(crate) fn publish(&self, admission: Admission) {
-        for (class, places) in self.glance.0.places.iter().enumerate() {
-            places.store(admission.places(class as u8), Ordering::Relaxed);
+        for (class, room) in self.glance.0.room.iter().enumerate() {
+            room.store(admission.room(class as u8), Ordering::Relaxed);
         }
         let nanos = |wait: Duration| u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
         self.glance.0.longest_wait_ns.store(admission.longest_wait(None).map_or(u64::MAX, nanos), Ordering::Relaxed);
@@ -314,6 +323,7 @@ impl Shared {
         Arrivals {
             arrived: door.admitted.load(Ordering::Relaxed) + refused,
             refused: refused + self.inside.0.shed.load(Ordering::Relaxed),
+            dequeued: self.inside.0.dequeued.load(Ordering::Relaxed),
             with_deadline: door.with_deadline.load(Ordering::Relaxed),
             standing_delays: Duration::from_nanos(door.standing_delays_ns.load(Ordering::Relaxed)),
         }

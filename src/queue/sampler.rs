@@ -60,6 +60,7 @@ impl<T: Waiting> QueueSampler<T> {
             queued: self.shared.queued(),
             arrived: arrivals.arrived.saturating_sub(before.arrived),
             refused: arrivals.refused.saturating_sub(before.refused),
+            dequeued: arrivals.dequeued.saturating_sub(before.dequeued),
             with_deadline: arrivals.with_deadline.saturating_sub(before.with_deadline),
             standing_delays: arrivals.standing_delays.saturating_sub(before.standing_delays),
             service: self.backlog.service(now),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::drops::Drops;
 use super::expected_wait::Rule;
 
 /// Classes of importance: 0 (served best) to 5.
@@ -10,22 +11,25 @@ const CLASSES: usize = 6;
 /// Decides, for each work that arrives, whether it is let in.
 ///
 /// It is small and never changes: a [`Regulator`](super::Regulator) publishes a new one with every sample, and callers
-/// decide by themselves. For a work without a deadline of its own that is one comparison.
+/// decide by themselves. For a work without a deadline of its own that is one comparison, unless the law drops by
+/// chance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Admission {
-    /// How many works may be ahead of one without a deadline of its own, by class.
-    places: [usize; CLASSES],
+    /// See [`Admission::room`], by class.
+    room: [usize; CLASSES],
     drop_rate: f64,
     law: Law,
 }
 
-/// What decides about works that bring their own deadline.
+/// What decides where one comparison does not.
 #[derive(Debug, Clone, PartialEq)]
 enum Law {
     /// Lets all in.
     Open,
     /// The time each work would wait.
     ExpectedWait(Rule),
+    /// A share of the works.
+    Drops(Drops),
 }
 
 /// A work that asks to be let in.
@@ -47,7 +51,7 @@ pub enum Refusal {
         /// How long it would have waited for the service. While no process time is known, the longest that a work may
         /// wait.
         expected_wait: Duration,
-        /// The share of works refused lately: 0 to 1.
+        /// The share of works that is refused: 0 to 1.
         drop_rate: f64,
     },
     /// The answer would come after its deadline.
@@ -62,7 +66,7 @@ pub enum Refusal {
 impl Admission {
     /// Lets in every work whose deadline has not passed, and sheds none.
     pub fn open() -> Self {
-        Admission { places: [usize::MAX; CLASSES], drop_rate: 0.0, law: Law::Open }
+        Admission { room: [usize::MAX; CLASSES], drop_rate: 0.0, law: Law::Open }
     }
 
     /// What holds before the first sample: with this sum of the concurrency limits, and no process time known.
@@ -72,14 +76,22 @@ impl Admission {
     }
 
     pub(super) fn by_expected_wait(rule: Rule, drop_rate: f64) -> Self {
-        let places = std::array::from_fn(|class| rule.places(class_number(class)));
-        Admission { places, drop_rate, law: Law::ExpectedWait(rule) }
+        let room = std::array::from_fn(|class| rule.places(class_number(class)).saturating_add(1));
+        Admission { room, drop_rate, law: Law::ExpectedWait(rule) }
+    }
+
+    pub(super) fn by_drops(drops: Drops) -> Self {
+        let room = if drops.rate() > 0.0 { 0 } else { usize::MAX };
+        Admission { room: [room; CLASSES], drop_rate: drops.rate(), law: Law::Drops(drops) }
     }
 
     /// Lets the applicant in, or says why not.
     ///
-    /// An empty queue takes any work whose deadline has not passed, whatever the snapshot says: it may be older than
-    /// the idle spell before.
+    /// `draw` is called at most once, and only by a law that drops by chance: it returns how many draws there were
+    /// before, so that decisions are spread as the law wants them, and the same works are dropped in each run.
+    ///
+    /// No law lets in a work whose deadline has passed. With expected wait an empty queue takes any other, whatever the
+    /// snapshot says: it may be older than the idle spell before.
     ///
     /// # Errors
     ///
@@ -92,35 +104,37 @@ impl Admission {
     /// use kanaloa::control::regulator::{Admission, Applicant, Refusal};
     ///
     /// let admission = Admission::starting(Duration::from_millis(100), 5);
-    /// let applicant = |queued| Applicant { queued, class: 3, left: None };
-    /// assert_eq!(admission.decide(applicant(24)), Ok(()));
-    /// assert!(matches!(admission.decide(applicant(25)), Err(Refusal::OverCapacity { .. })));
+    /// let decide = |queued| admission.decide(Applicant { queued, class: 3, left: None }, || 0);
+    /// assert_eq!(decide(24), Ok(()));
+    /// assert!(matches!(decide(25), Err(Refusal::OverCapacity { .. })));
     /// ```
     #[inline]
-    pub fn decide(&self, applicant: Applicant) -> Result<(), Refusal> {
+    pub fn decide(&self, applicant: Applicant, draw: impl FnOnce() -> u64) -> Result<(), Refusal> {
         match applicant.left {
-            None if applicant.queued <= self.places[class_index(applicant.class)] => Ok(()),
-            None => Err(self.over_capacity(applicant.queued)),
-            Some(left) => self.decide_by_deadline(applicant, left),
+            None if self.has_room(applicant) => Ok(()),
+            None => self.decide_without_room(applicant.queued, draw),
+            Some(left) => self.decide_by_deadline(applicant, left, draw),
         }
     }
 
-    /// How many works may be ahead of one of this class that has no deadline of its own: the comparison by which
-    /// [`decide`](Self::decide) lets it in.
-    pub fn places(&self, class: u8) -> usize {
-        self.places[class_index(class)]
+    /// A work of this class that has no deadline of its own is let in if fewer than this many are ahead of it, and if
+    /// it is `usize::MAX`, always. The others are for [`decide`](Self::decide): 0 leaves all to it.
+    pub fn room(&self, class: u8) -> usize {
+        self.room[class_index(class)]
     }
 
-    /// The share of works refused lately: 0 to 1.
+    /// The share of works that is refused: see [`Regulator::drop_rate`](super::Regulator::drop_rate).
     pub fn drop_rate(&self) -> f64 {
         self.drop_rate
     }
 
-    /// How long a work waits behind so many others; `None` while that is not known.
+    /// How long a work waits behind so many others; `None` while that is not known. A law that drops by chance tells
+    /// the delay at the last sample, however many there are.
     pub fn expected_wait(&self, queued: usize) -> Option<Duration> {
         match &self.law {
             Law::Open => None,
             Law::ExpectedWait(rule) => rule.wait(queued).map(duration),
+            Law::Drops(drops) => Some(duration(drops.delay())),
         }
     }
 
@@ -128,7 +142,7 @@ impl Admission {
     /// [`QueueSample::standing_delays`](super::QueueSample::standing_delays).
     pub fn standing_delay(&self, left: Duration) -> Duration {
         match &self.law {
-            Law::Open => Duration::ZERO,
+            Law::Open | Law::Drops(_) => Duration::ZERO,
             Law::ExpectedWait(rule) => duration(rule.standing_delay(left.as_secs_f64())),
         }
     }
@@ -137,23 +151,40 @@ impl Admission {
     /// for ever.
     pub fn longest_wait(&self, left: Option<Duration>) -> Option<Duration> {
         match &self.law {
-            Law::Open => None,
+            Law::Open | Law::Drops(_) => None,
             Law::ExpectedWait(rule) => Some(duration(rule.longest_wait(left.map(|left| left.as_secs_f64())))),
         }
     }
 
-    fn decide_by_deadline(&self, applicant: Applicant, left: Duration) -> Result<(), Refusal> {
+    fn has_room(&self, applicant: Applicant) -> bool {
+        let room = self.room(applicant.class);
+        applicant.queued < room || room == usize::MAX
+    }
+
+    fn decide_without_room(&self, queued: usize, draw: impl FnOnce() -> u64) -> Result<(), Refusal> {
+        match &self.law {
+            Law::Drops(drops) if !drops.drops(draw) => Ok(()),
+            Law::Open | Law::ExpectedWait(_) | Law::Drops(_) => Err(self.over_capacity(queued)),
+        }
+    }
+
+    fn decide_by_deadline(
+        &self,
+        applicant: Applicant,
+        left: Duration,
+        draw: impl FnOnce() -> u64,
+    ) -> Result<(), Refusal> {
         let Applicant { queued, class, .. } = applicant;
         if left.is_zero() {
             return Err(self.too_late(queued, left));
         }
-        if queued == 0 {
-            return Ok(());
-        }
-        let Law::ExpectedWait(rule) = &self.law else { return Ok(()) };
+        let rule = match &self.law {
+            Law::ExpectedWait(rule) if queued > 0 => rule,
+            Law::Open | Law::ExpectedWait(_) => return Ok(()),
+            Law::Drops(_) => return self.decide_without_room(queued, draw),
+        };
         let Some(wait) = rule.wait(queued) else {
-            let place_left = queued <= self.places[class_index(class)];
-            return if place_left { Ok(()) } else { Err(self.over_capacity(queued)) };
+            return if self.has_room(applicant) { Ok(()) } else { Err(self.over_capacity(queued)) };
         };
         let seconds_left = left.as_secs_f64();
         if wait + rule.process_time() > seconds_left {
@@ -169,6 +200,7 @@ impl Admission {
     fn over_capacity(&self, queued: usize) -> Refusal {
         let expected_wait = match &self.law {
             Law::Open => 0.0,
+            Law::Drops(drops) => drops.delay(),
             Law::ExpectedWait(rule) => rule.wait(queued).unwrap_or_else(|| rule.longest_wait(None)),
         };
         Refusal::OverCapacity { expected_wait: duration(expected_wait), drop_rate: self.drop_rate }
@@ -178,6 +210,7 @@ impl Admission {
     fn too_late(&self, queued: usize, left: Duration) -> Refusal {
         let expected = match &self.law {
             Law::Open => 0.0,
+            Law::Drops(drops) => drops.delay(),
             Law::ExpectedWait(rule) => rule.wait(queued).unwrap_or(0.0) + rule.process_time(),
         };
         Refusal::DeadlineCannotBeMet { left, expected: duration(expected) }

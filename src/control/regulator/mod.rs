@@ -7,10 +7,16 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 mod admission;
+mod drops;
 mod expected_wait;
+#[cfg(test)]
+mod samples;
 
 pub use admission::{Admission, Applicant, Refusal};
 pub use expected_wait::ExpectedWait;
+
+/// Laws that hold a reference delay take so many samples while it passes.
+const SAMPLES_PER_REFERENCE_DELAY: u32 = 10;
 
 /// What happened at a queue since the sample before.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,6 +31,8 @@ pub struct QueueSample {
     pub arrived: u64,
     /// Works that were refused on arrival or shed from the queue.
     pub refused: u64,
+    /// Works that left the queue, whatever became of them.
+    pub dequeued: u64,
     /// Works that arrived with a deadline of their own.
     pub with_deadline: u64,
     /// The sum, over the works that arrived with a deadline of their own, of
@@ -53,7 +61,10 @@ pub trait Regulator: Debug + Send {
     /// Takes in a sample; returns the snapshot that decides until the next.
     fn sample(&mut self, sample: &QueueSample) -> Admission;
 
-    /// The share of the arriving works that was refused lately: 0 to 1.
+    /// How often it wants a sample, where `update_interval` is how often control is to act.
+    fn interval(&self, update_interval: Duration) -> Duration;
+
+    /// The share of the arriving works that is refused: 0 to 1. What it was lately, or what the law has set.
     fn drop_rate(&self) -> f64;
 
     /// Whether more samples in which nothing arrives and nothing waits would change nothing.

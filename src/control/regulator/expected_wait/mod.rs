@@ -11,7 +11,7 @@ use std::time::Duration;
 use self::drop_rate::DropRate;
 use self::rule::LONGEST_OVERLOAD;
 pub(super) use self::rule::Rule;
-use super::{Admission, QueueSample, Regulator, ServiceSample};
+use super::{Admission, QueueSample, Regulator, SAMPLES_PER_REFERENCE_DELAY, ServiceSample};
 
 /// Weight of one arrival in the common standing delay.
 const ARRIVAL_WEIGHT: f64 = 1.0 / 200.0;
@@ -107,6 +107,10 @@ impl Regulator for ExpectedWait {
         self.learn_over(&rule, sample);
         self.drop_rate.record(sample.elapsed.as_secs_f64(), sample.arrived, sample.refused);
         Admission::by_expected_wait(rule.with(self.standing, self.over), self.drop_rate())
+    }
+
+    fn interval(&self, update_interval: Duration) -> Duration {
+        update_interval.min(self.reference_delay / SAMPLES_PER_REFERENCE_DELAY)
     }
 
     fn drop_rate(&self) -> f64 {

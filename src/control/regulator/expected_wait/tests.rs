@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::control::regulator::samples::{self, any_sample};
 use crate::control::regulator::{Applicant, Refusal};
 
 const REFERENCE_DELAY: Duration = Duration::from_millis(100);
@@ -20,16 +21,7 @@ fn service(limit: usize, leaving_rate: f64, process_time: u64) -> ServiceSample 
 }
 
 fn quiet(service: ServiceSample) -> QueueSample {
-    QueueSample {
-        elapsed: Duration::ZERO,
-        waiting: Duration::ZERO,
-        queued: 0,
-        arrived: 0,
-        refused: 0,
-        with_deadline: 0,
-        standing_delays: Duration::ZERO,
-        service,
-    }
+    samples::quiet(Duration::ZERO, service)
 }
 
 /// A regulator that has seen work waiting for this long without a break, and its snapshot.
@@ -39,13 +31,18 @@ fn after_waiting(waiting: Duration, service: ServiceSample) -> (ExpectedWait, Ad
     (regulator, admission)
 }
 
+/// This law draws no numbers.
+fn decide(admission: &Admission, queued: usize, class: u8, left: Option<Duration>) -> Result<(), Refusal> {
+    admission.decide(Applicant { queued, class, left }, || unreachable!())
+}
+
 /// How many may be ahead of one more.
 fn places(admission: &Admission, class: u8, left: Option<Duration>) -> usize {
-    (0..1_000_000).find(|&queued| admission.decide(Applicant { queued: queued + 1, class, left }).is_err()).unwrap()
+    (0..1_000_000).find(|&queued| decide(admission, queued + 1, class, left).is_err()).unwrap()
 }
 
 fn refusal(admission: &Admission, queued: usize, left: Option<Duration>) -> Refusal {
-    admission.decide(Applicant { queued, class: 0, left }).unwrap_err()
+    decide(admission, queued, 0, left).unwrap_err()
 }
 
 mod allowed_wait {
@@ -135,9 +132,9 @@ mod allowed_wait {
             ms(9000),
             ServiceSample { process_time: Some(Duration::from_micros(1)), ..service(20, 20e6, 0) },
         );
-        assert!(admission.decide(Applicant { queued: 1_999_999, class: 0, left: None }).is_ok());
+        assert!(decide(&admission, 1_999_999, 0, None).is_ok());
         let (_, admission) = after_waiting(ms(9000), service(20, f64::INFINITY, 0));
-        assert!(admission.decide(Applicant { queued: usize::MAX, class: 5, left: None }).is_ok());
+        assert!(decide(&admission, usize::MAX, 5, None).is_ok());
     }
 }
 
@@ -260,7 +257,7 @@ mod refusals {
             let (_, admission) = after_waiting(ms(9000), service);
             for class in 0..6 {
                 for left in [None, Some(ms(1))] {
-                    assert_eq!(admission.decide(Applicant { queued: 0, class, left }), Ok(()));
+                    assert_eq!(decide(&admission, 0, class, left), Ok(()));
                 }
             }
             assert!(matches!(refusal(&admission, 0, Some(ms(0))), Refusal::DeadlineCannotBeMet { .. }));
@@ -271,7 +268,7 @@ mod refusals {
     fn none_when_open_but_of_what_is_past_its_deadline() {
         let admission = Admission::open();
         for left in [None, Some(ms(1))] {
-            assert_eq!(admission.decide(Applicant { queued: usize::MAX, class: 5, left }), Ok(()));
+            assert_eq!(decide(&admission, usize::MAX, 5, left), Ok(()));
         }
         assert!(matches!(refusal(&admission, 0, Some(ms(0))), Refusal::DeadlineCannotBeMet { .. }));
         assert_eq!(admission.longest_wait(None), None);
@@ -288,38 +285,6 @@ mod refusals {
     }
 }
 
-fn any_duration() -> impl Strategy<Value = Duration> {
-    prop_oneof![Just(Duration::ZERO), Just(Duration::MAX), (0..10_000_000_000_u64).prop_map(Duration::from_nanos)]
-}
-
-fn any_count() -> impl Strategy<Value = u64> {
-    prop_oneof![Just(0), Just(u64::MAX), 0..1000_u64]
-}
-
-fn any_service() -> impl Strategy<Value = ServiceSample> {
-    let limit = prop_oneof![Just(0), Just(usize::MAX), 1..500_usize];
-    let rate = prop_oneof![any::<f64>(), Just(0.0), Just(f64::NAN), Just(f64::INFINITY), 0.01..100_000.0];
-    (limit, rate, prop::option::of(any_duration()), any_duration()).prop_map(
-        |(limit, leaving_rate, process_time, pause)| ServiceSample { limit, leaving_rate, process_time, pause },
-    )
-}
-
-fn any_sample() -> impl Strategy<Value = QueueSample> {
-    let times = (any_duration(), any_duration(), any_duration());
-    (times, any_count(), any_count(), any_count(), any_service()).prop_map(
-        |((elapsed, waiting, standing_delays), arrived, refused, with_deadline, service)| QueueSample {
-            elapsed,
-            waiting,
-            queued: 0,
-            arrived,
-            refused,
-            with_deadline,
-            standing_delays,
-            service,
-        },
-    )
-}
-
 proptest! {
     #[test]
     fn more_ahead_or_a_worse_class_never_helps(
@@ -328,7 +293,7 @@ proptest! {
         more in prop_oneof![0..300_usize, any::<usize>()],
         class in any::<u8>(),
         worse in 0..6_u8,
-        left in prop::option::of(any_duration()),
+        left in prop::option::of((0..10_000_000_000_u64).prop_map(Duration::from_nanos)),
     ) {
         let mut regulator = ExpectedWait::new(REFERENCE_DELAY);
         let mut admission = Admission::starting(REFERENCE_DELAY, 3);
@@ -337,17 +302,23 @@ proptest! {
             prop_assert!((0.0..=1.0).contains(&regulator.drop_rate()), "{regulator:?}");
             prop_assert!(regulator.standing.is_finite() && regulator.over.is_finite(), "{regulator:?}");
         }
-        let decide = |queued, class| admission.decide(Applicant { queued, class, left });
-        if decide(queued, class).is_err() {
-            prop_assert!(decide(queued.saturating_add(more), class).is_err());
-            prop_assert!(decide(queued, class.saturating_add(worse)).is_err());
+        let decision = |queued, class| decide(&admission, queued, class, left);
+        if decision(queued, class).is_err() {
+            prop_assert!(decision(queued.saturating_add(more), class).is_err());
+            prop_assert!(decision(queued, class.saturating_add(worse)).is_err());
         }
-        if let Err(Refusal::DeadlineCannotBeMet { left: told, .. }) = decide(queued, class) {
+        if let Err(Refusal::DeadlineCannotBeMet { left: told, .. }) = decision(queued, class) {
             prop_assert_eq!(Some(told), left);
         }
         admission.longest_wait(left);
         prop_assert!(admission.standing_delay(left.unwrap_or_default()) <= REFERENCE_DELAY);
     }
+}
+
+#[test]
+fn wants_ten_samples_in_a_reference_delay() {
+    let interval = |update_interval| ExpectedWait::new(REFERENCE_DELAY).interval(update_interval);
+    assert_eq!([ms(500), ms(3)].map(interval), [ms(10), ms(3)]);
 }
 
 #[test]

@@ -82,3 +82,10 @@ fn does_not_mix_sizes_nor_what_was_before_a_calm() {
     // 0.8·0 + 0.2·200, not 0.2·100
     assert_logged(&throttle, 82, 40.0, Some(0.1));
 }
+
+#[test]
+fn takes_no_sample_without_a_length() {
+    let mut throttle = Kanaloa::new(KanaloaRules { resize_interval: Duration::ZERO, ..exploring() }, 1);
+    assert_eq!(throttle.sample(&PoolSample { elapsed: Duration::ZERO, ..busy(80) }), None);
+    assert_eq!(throttle.log.len(), 0);
+}
