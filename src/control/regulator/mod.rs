@@ -7,16 +7,24 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 mod admission;
+mod burst;
 mod drops;
 mod expected_wait;
+mod kanaloa;
+mod pie;
 #[cfg(test)]
 mod samples;
 
 pub use admission::{Admission, Applicant, Refusal};
 pub use expected_wait::ExpectedWait;
+pub use kanaloa::{Kanaloa, KanaloaRules};
+pub use pie::{Pie, PieRules};
 
 /// Laws that hold a reference delay take so many samples while it passes.
 const SAMPLES_PER_REFERENCE_DELAY: u32 = 10;
+
+/// Reference delays count as a millisecond at least, the resolution of the timers: nothing is divided by zero.
+const SHORTEST_REFERENCE_DELAY: Duration = Duration::from_millis(1);
 
 /// What happened at a queue since the sample before.
 #[derive(Debug, Clone, Copy, PartialEq)]
