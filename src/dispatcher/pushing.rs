@@ -16,7 +16,7 @@ use super::builder::DispatcherBuilder;
 use super::door::Door;
 use super::pools::{AddHandlerError, HandlerSource, Pool, RemoveHandlerError};
 use super::queued::Queued;
-use super::regulator::{Begin, RegulatorActor};
+use super::regulator::{Begin, RegulatorActor, law};
 use super::shared::{Gate, Shared};
 use super::shutdown::{Ending, Life, ShutDown, Shutdown};
 use super::status::{DispatcherState, DispatcherStatus};
@@ -98,10 +98,6 @@ struct Regulation<T: Waiting> {
     regulator: Addr<RegulatorActor>,
     sampler: Addr<QueueSampler<T>>,
 }
-
-/// Samples of the queue are taken this many times in the time at which refusing begins, so that the control acts well
-/// within the delay that it holds.
-const SAMPLES_PER_REFERENCE_DELAY: u32 = 10;
 
 /// What is left after the time of a shutdown is over is given this long to notice; what does not, since its thread is
 /// blocked, is left behind.
@@ -191,8 +187,9 @@ where
         let Plan { settings, shared, intake, backlog, .. } = &self.plan;
         let expirer = Expirer::new(Arc::clone(shared), Arc::clone(backlog)).start();
         let regulation = settings.back_pressure.as_ref().map(|back_pressure| {
-            let regulator = RegulatorActor::new(Arc::clone(shared), back_pressure).start();
-            let period = settings.update_interval.min(back_pressure.reference_delay / SAMPLES_PER_REFERENCE_DELAY);
+            let law = law(back_pressure, self.plan.seed);
+            let period = law.interval(settings.update_interval);
+            let regulator = RegulatorActor::new(Arc::clone(shared), law).start();
             let sampler = QueueSampler::new(
                 Arc::clone(shared),
                 Arc::clone(backlog),

@@ -7,7 +7,7 @@ use actix::{Actor, ActorContext, Context, Handler, Message};
 use super::Stop;
 use super::shared::Shared;
 use crate::config::{BackPressureAlgorithm, BackPressureSettings};
-use crate::control::regulator::{ExpectedWait, QueueSample, Regulator};
+use crate::control::regulator::{ExpectedWait, Kanaloa, KanaloaRules, Pie, PieRules, QueueSample, Regulator};
 
 impl Message for QueueSample {
     type Result = ();
@@ -27,13 +27,42 @@ pub(crate) struct RegulatorActor {
 }
 
 impl RegulatorActor {
-    pub(crate) fn new(shared: Arc<Shared>, settings: &BackPressureSettings) -> Self {
-        let law = match settings.algorithm {
-            BackPressureAlgorithm::ExpectedWait | BackPressureAlgorithm::Pie | BackPressureAlgorithm::Kanaloa => {
-                Box::new(ExpectedWait::new(settings.reference_delay))
-            }
-        };
+    pub(crate) fn new(shared: Arc<Shared>, law: Box<dyn Regulator>) -> Self {
         RegulatorActor { shared, law, has_begun: false }
+    }
+}
+
+/// The law that the settings ask for. `seed` is what its random choices start from.
+pub(crate) fn law(settings: &BackPressureSettings, seed: u64) -> Box<dyn Regulator> {
+    let BackPressureSettings {
+        algorithm,
+        reference_delay,
+        delay_factor_base,
+        delay_trend_factor_base,
+        duration_of_burst_allowed,
+        min_duration_before_burst_reset,
+        weight_of_latest_metric,
+    } = *settings;
+    match algorithm {
+        BackPressureAlgorithm::ExpectedWait => Box::new(ExpectedWait::new(reference_delay)),
+        BackPressureAlgorithm::Pie => Box::new(Pie::new(PieRules {
+            reference_delay,
+            delay_factor_base,
+            delay_trend_factor_base,
+            duration_of_burst_allowed,
+            min_duration_before_burst_reset,
+        })),
+        BackPressureAlgorithm::Kanaloa => {
+            let rules = KanaloaRules {
+                reference_delay,
+                delay_factor_base,
+                delay_trend_factor_base,
+                duration_of_burst_allowed,
+                min_duration_before_burst_reset,
+                weight_of_latest_metric,
+            };
+            Box::new(Kanaloa::new(rules, seed))
+        }
     }
 }
 

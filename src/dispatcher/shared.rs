@@ -260,7 +260,7 @@ impl Shared {
     }
 
     /// How often a work was taken from the queue, or ended there.
-    pub(crate) fn dequeued(&self) -> u64 {
+    fn dequeued(&self) -> u64 {
         // In this order: a work that is put back in between must not count as a departure that was never made.
         let dequeued = self.inside.0.dequeued.load(Ordering::Acquire);
         dequeued + self.inside.0.returned.load(Ordering::Relaxed)
@@ -323,7 +323,7 @@ impl Shared {
         Arrivals {
             arrived: door.admitted.load(Ordering::Relaxed) + refused,
             refused: refused + self.inside.0.shed.load(Ordering::Relaxed),
-            dequeued: self.inside.0.dequeued.load(Ordering::Relaxed),
+            dequeued: self.dequeued(),
             with_deadline: door.with_deadline.load(Ordering::Relaxed),
             standing_delays: Duration::from_nanos(door.standing_delays_ns.load(Ordering::Relaxed)),
         }

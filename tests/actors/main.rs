@@ -1,5 +1,6 @@
 //! The promises of the actor system, in virtual time.
 
+mod breaker;
 mod calls;
 mod handlers;
 mod life;
