@@ -3,6 +3,7 @@
 mod breaker;
 mod calls;
 mod handlers;
+mod laws;
 mod life;
 mod losses;
 mod membership;
