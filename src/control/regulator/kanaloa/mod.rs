@@ -133,11 +133,8 @@ impl Kanaloa {
     }
 
     fn delay(&self, queued: usize, speed: f64) -> f64 {
-        let delay = match queued as f64 {
-            0.0 => 0.0,
-            length if speed > 0.0 => length / speed,
-            length => length * self.unserved.as_secs_f64(),
-        };
+        let length = queued as f64;
+        let delay = if speed > 0.0 { length / speed } else { length * self.unserved.as_secs_f64() };
         delay.min(LONGEST_DELAY)
     }
 

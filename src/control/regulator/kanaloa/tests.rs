@@ -127,6 +127,15 @@ mod speed {
     }
 
     #[test]
+    fn may_vanish() {
+        let mut regulator = knowing(0.5, 0.0, Burst::Out);
+        // 200·0.8^5000 is so little that 10 divided by it is infinite.
+        (0..5000).for_each(|_| _ = regulator.sample(&sample(10, 0)));
+        let status = regulator.status.unwrap();
+        assert_eq!((status.delay, status.rate), (LONGEST_DELAY, 1.0));
+    }
+
+    #[test]
     fn is_unknown_until_work_has_waited() {
         let mut regulator = Kanaloa::new(rules(), 1);
         let woken_after_an_hour = QueueSample { elapsed: Duration::from_secs(3600), ..sample(1, 0) };
@@ -167,6 +176,15 @@ mod burst {
             regulator.sample(&sample(queued, 100));
             assert_eq!(regulator.status.unwrap().burst.is_in(), expected, "{last} s, {queued} queued");
         }
+    }
+
+    #[test]
+    fn begins_with_a_rate_above_zero_too() {
+        // 0.5 − 0.2·0.9
+        let mut regulator = knowing(0.1, 0.5, Burst::Out);
+        regulator.sample(&sample(20, 100));
+        assert_status(&regulator, 0.1, 0.32, 200.0);
+        assert!(regulator.status.unwrap().burst.is_in());
     }
 
     #[test]

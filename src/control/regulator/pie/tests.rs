@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
-use super::super::ServiceSample;
 use super::super::samples::{any_sample, quiet};
+use super::super::{Applicant, ServiceSample};
 use super::*;
 
 const TICK: Duration = Duration::from_millis(10);
@@ -119,6 +119,8 @@ mod delay {
         assert!((pie.delay - 0.01).abs() < 1e-9);
         pie.sample(&QueueSample { queued: 0, ..unknown });
         assert_eq!(pie.delay, 0.0);
+        pie.sample(&unknown);
+        assert!((pie.delay - 0.01).abs() < 1e-9);
         pie.sample(&QueueSample { service: ServiceSample { pause: ms(70), ..unknown.service }, ..unknown });
         assert!((pie.delay - 0.07).abs() < 1e-9);
     }
@@ -214,6 +216,15 @@ fn holds_whatever_the_largest_rate_can() {
     for overload in [30.0, 50.0, 90.0] {
         assert!(settled(overload).iter().all(|delay| (0.1..0.2).contains(delay)), "{overload}");
     }
+}
+
+#[test]
+fn drops_evenly() {
+    // The delay stays at 100 ms, and so does the rate.
+    let admission = at(0.1, 0.5).sample(&sample(20));
+    let decide = |draw| admission.decide(Applicant { queued: 20, class: 0, left: None }, || draw).is_ok();
+    let course: Vec<_> = (0..1000).map(decide).collect();
+    assert!(course.chunk_by(|a, b| a == b).all(|run| run.len() <= 2));
 }
 
 #[test]
