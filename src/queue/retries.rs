@@ -112,3 +112,114 @@ impl<T: Waiting> Retries<T> {
         Some(work)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::dispatcher::Rejection;
+    use crate::queue::Patience;
+
+    #[derive(Debug, Clone, PartialEq)]
+    struct Item {
+        id: u32,
+        excluded: Excluded,
+    }
+
+    impl Waiting for Item {
+        fn class(&self) -> usize {
+            0
+        }
+        fn arrived(&mut self, _: Instant) {}
+        fn sheds_at(&self) -> Option<Instant> {
+            None
+        }
+        fn expires_at(&self, _: Patience) -> Option<Instant> {
+            None
+        }
+        fn expire(self, _: Instant, _: Patience, _: f64) {}
+        fn refuse(self, _: Rejection) {}
+        fn excluded(&mut self) -> Option<&mut Excluded> {
+            Some(&mut self.excluded)
+        }
+    }
+
+    const HANDLERS: u64 = 4;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// The bits of `excluded` are handlers.
+        Push {
+            excluded: u8,
+            lasts: Option<u64>,
+        },
+        PopFor(u64),
+        Expire(u64),
+        /// Only these handlers are left.
+        Readmit(u8),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0..16u8, proptest::option::of(0..50u64)).prop_map(|(excluded, lasts)| Step::Push { excluded, lasts }),
+            3 => (0..HANDLERS).prop_map(Step::PopFor),
+            1 => (0..50u64).prop_map(Step::Expire),
+            1 => (0..16u8).prop_map(Step::Readmit),
+        ]
+    }
+
+    fn set(bits: u8) -> Excluded {
+        (0..HANDLERS).filter(|handler| bits & (1 << handler) != 0).collect()
+    }
+
+    proptest! {
+        /// A plain list, searched from the front, does the same.
+        #[test]
+        fn the_first_that_may_go_there_goes(steps in proptest::collection::vec(step(), 0..200)) {
+            let start = Instant::now();
+            let at = |ms| start + Duration::from_millis(ms);
+            let (mut retries, mut model) = (Retries::new(), Vec::<(Item, Option<Instant>)>::new());
+            for (id, step) in steps.into_iter().enumerate() {
+                match step {
+                    Step::Push { excluded, lasts } => {
+                        let item = Item { id: id as u32, excluded: set(excluded) };
+                        retries.push(item.clone(), lasts.map(at));
+                        model.push((item, lasts.map(at)));
+                    }
+                    Step::PopFor(handler) => {
+                        let first = model.iter().position(|(item, _)| !item.excluded.contains(&handler));
+                        prop_assert_eq!(retries.has_for(handler), first.is_some());
+                        prop_assert_eq!(retries.pop_for(handler), first.map(|index| model.remove(index).0));
+                    }
+                    Step::Expire(now) => {
+                        let earliest = model.iter().filter_map(|(_, ends_at)| *ends_at).min();
+                        prop_assert_eq!(retries.next_date(), earliest);
+                        let expired = earliest.filter(|earliest| *earliest <= at(now));
+                        let index = model.iter().position(|(_, ends_at)| expired.is_some() && *ends_at == expired);
+                        prop_assert_eq!(retries.pop_expired(at(now)), index.map(|index| model.remove(index).0));
+                    }
+                    Step::Readmit(left) => {
+                        let left = set(left);
+                        let may_any_take = |excluded: &Excluded| left.iter().any(|handler| !excluded.contains(handler));
+                        retries.readmit(may_any_take);
+                        for (item, _) in &mut model {
+                            if !may_any_take(&item.excluded) {
+                                item.excluded.clear();
+                            }
+                        }
+                    }
+                }
+                prop_assert_eq!(retries.is_empty(), model.is_empty());
+                // Nothing is kept of works that have left.
+                prop_assert!(retries.groups.len() <= model.len() && retries.dated.len() <= model.len());
+            }
+            for (item, _) in model {
+                prop_assert_eq!(retries.pop(), Some(item));
+            }
+            prop_assert_eq!(retries.pop(), None);
+        }
+    }
+}
