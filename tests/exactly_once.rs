@@ -188,6 +188,8 @@ struct Plan {
     at_least_once: bool,
     work_retry: u32,
     breaker: bool,
+    /// How many copies, and how long after each other.
+    copies: (usize, u64),
     shutdown_timeout: u64,
     handlers: Vec<HandlerPlan>,
     /// What happens to the handlers while work comes, each so long after the one before.
@@ -241,6 +243,7 @@ prop_compose! {
         ),
         (at_least_once, work_retry, breaker, shutdown_timeout) in
             (proptest::bool::weighted(0.3), prop_oneof![2 => Just(0), 1 => 1..4u32], any::<bool>(), 1..100u64),
+        copies in (prop_oneof![3 => Just(1), 1 => 2..4usize], prop_oneof![Just(0), 0..40u64]),
         changes in proptest::collection::vec(
             (0..100u64, prop_oneof![
                 any::<bool>().prop_map(|runs_on| Change::Add { runs_on }),
@@ -257,9 +260,10 @@ prop_compose! {
         ],
     ) -> Plan {
         // What must be done at least once would otherwise be tried for ever.
+        let copies = (copies.0, copies.1.min(service_timeout - 1));
         let request_timeout = request_timeout.or(at_least_once.then_some(50)).map(|more| service_timeout + more);
         Plan {
-            limit, plumb, back_pressure, capacity, service_timeout, request_timeout, at_least_once, work_retry, breaker,
+            limit, plumb, back_pressure, capacity, service_timeout, request_timeout, at_least_once, work_retry, breaker, copies,
             shutdown_timeout, handlers, changes, arrivals, end,
         }
     }
@@ -283,6 +287,7 @@ fn start(plan: &Plan, running: &Running) -> Dispatcher {
     settings.work.request_timeout = plan.request_timeout.map(ms);
     settings.work.at_least_once = plan.at_least_once;
     settings.work.work_retry = plan.work_retry;
+    (settings.work.concurrent_calls, settings.work.concurrent_delay) = (plan.copies.0, ms(plan.copies.1));
     settings.worker_pool.default_shutdown_timeout = ms(plan.shutdown_timeout);
     match settings.circuit_breaker.as_mut().filter(|_| plan.breaker) {
         None => settings.circuit_breaker = None,
@@ -464,7 +469,7 @@ async fn drive(plan: &Plan, running: Running, record: Arc<Record>) -> Option<Dis
         assert_adds_up(handle.totals());
         let totals = handle.totals();
         // Work that goes out again has a place anyhow.
-        let goes_out_again = plan.at_least_once || plan.work_retry > 0;
+        let goes_out_again = plan.at_least_once || plan.work_retry > 0 || plan.copies.0 > 1;
         let slots = if goes_out_again { 8 * (plan.handlers.len() + plan.changes.len()) } else { 0 };
         assert!(totals.queued <= (plan.capacity + slots) as u64, "{totals:?}");
     }

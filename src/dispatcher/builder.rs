@@ -132,8 +132,8 @@ where
         DispatcherBuilder { seed: Some(seed), ..self }
     }
 
-    /// Lets requests go to a handler more than once, as `at-least-once` and `work-retry` may ask for: a copy is kept
-    /// while a request is at a handler.
+    /// Lets requests go to handlers more than once, as `at-least-once`, `work-retry` and `concurrent-calls` may ask for: a
+    /// copy is kept while a request is at a handler.
     pub fn clone_requests(self) -> Self
     where
         Req: Clone,
@@ -291,7 +291,11 @@ where
 /// A setting because of which requests go out more than once.
 fn needs_copies(settings: &DispatcherSettings) -> Option<&'static str> {
     let work = &settings.work;
-    let settings = [("at-least-once", work.at_least_once), ("work-retry", work.work_retry > 0)];
+    let settings = [
+        ("at-least-once", work.at_least_once),
+        ("work-retry", work.work_retry > 0),
+        ("concurrent-calls", work.concurrent_calls > 1),
+    ];
     settings.into_iter().find(|(_, is_on)| *is_on).map(|(name, _)| name)
 }
 

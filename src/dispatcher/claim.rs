@@ -12,8 +12,8 @@ use crate::panics::drop_quietly;
 
 /// What a carrier of a work holds: the right to answer it, alone or together with others.
 ///
-/// A work has several carriers when it goes out again while the service still works on it. The first success answers
-/// it; a failure does so only if no other carrier is left.
+/// A work has several carriers when copies of it go to several handlers, or when it goes out again while the service still
+/// works on it. The first success answers it; a failure does so only if no other carrier is left.
 #[derive(Debug)]
 pub(crate) enum Claim<Res, Err> {
     Sole(Ticket<Res, Err>),
@@ -69,14 +69,17 @@ impl<Res: Send + 'static, Err: Send + 'static> Claim<Res, Err> {
         }
     }
 
-    /// Makes a second carrier, which waits in the queue.
-    pub(crate) fn split(self) -> (Self, Self) {
-        let share = match self {
-            Claim::Sole(ticket) => Share::of(ticket),
-            Claim::Joint(share) => share,
-        };
-        let other = share.another();
-        (Claim::Joint(share), Claim::Joint(other))
+    /// Makes another carrier, which waits in the queue.
+    pub(crate) fn fork(&mut self) -> Self {
+        match self {
+            Claim::Joint(share) => Claim::Joint(share.another()),
+            Claim::Sole(ticket) => {
+                let share = Share::of(ticket.take());
+                let other = share.another();
+                *self = Claim::Joint(share);
+                Claim::Joint(other)
+            }
+        }
     }
 }
 
@@ -93,6 +96,8 @@ struct State<Res, Err> {
     /// The carriers that are left, and what wakes those that are at a handler.
     carriers: Slab<Option<Waker>>,
     in_service: usize,
+    /// What the last carrier that failed came to.
+    failure: Option<CallError<Err>>,
 }
 
 impl<Res: Send + 'static, Err: Send + 'static> Wake for Joint<Res, Err> {
@@ -121,7 +126,7 @@ impl<Res: Send + 'static, Err: Send + 'static> Share<Res, Err> {
         let is_in_service = ticket.is_in_service();
         let mut carriers = Slab::new();
         let key = carriers.insert(None);
-        let state = State { ticket: Some(ticket), carriers, in_service: usize::from(is_in_service) };
+        let state = State { ticket: Some(ticket), carriers, in_service: usize::from(is_in_service), failure: None };
         Share { joint: Arc::new(Joint { state: Mutex::new(state) }), key, is_in_service, has_ended: false }
     }
 
@@ -183,15 +188,34 @@ impl<Res, Err> Share<Res, Err> {
         let ticket = if decides || is_abandoned { state.ticket.take() } else { None };
         leave_service(state, &mut self.is_in_service);
         let others = if ticket.is_some() { take_wakers(state) } else { Vec::new() };
-        drop(guard);
-        match (ticket, answer) {
-            (Some(ticket), Some(answer)) if !is_abandoned => ticket.end(answer),
-            (Some(ticket), answer) => {
-                ticket.abandon();
-                drop_quietly(answer);
+        // A work that has failed at a handler cannot be said not to have been at one.
+        let answer = match answer {
+            Some(Err(CallError::Rejected(reason))) => {
+                Some(Err(state.failure.take().unwrap_or(CallError::Rejected(reason))))
             }
-            (None, answer) => drop_quietly(answer),
-        }
+            answer => answer,
+        };
+        let forgotten = match (ticket, answer) {
+            (None, Some(Err(failure))) => {
+                let forgotten = state.failure.replace(failure).map(Err);
+                drop(guard);
+                forgotten
+            }
+            (ticket, answer) => {
+                drop(guard);
+                match (ticket, answer) {
+                    (Some(ticket), Some(answer)) if !is_abandoned => {
+                        ticket.end(answer);
+                        None
+                    }
+                    (ticket, answer) => {
+                        ticket.map(Ticket::abandon);
+                        answer
+                    }
+                }
+            }
+        };
+        drop_quietly(forgotten);
         others.into_iter().for_each(Waker::wake);
     }
 }
@@ -259,8 +283,8 @@ mod tests {
             let (reply_to, reply) = oneshot::channel();
             let mut claim = Claim::Sole(Ticket::queued(Arc::clone(&shared), Some(reply_to)));
             claim.enter_service();
-            let (first, second) = claim.split();
-            (Fixture { shared, reply: Some(reply) }, first, second)
+            let second = claim.fork();
+            (Fixture { shared, reply: Some(reply) }, claim, second)
         }
 
         fn answer(&mut self) -> Option<Answer> {
@@ -300,6 +324,19 @@ mod tests {
         assert_eq!((fixture.answer(), fixture.counts()), (None, (1, 0, 0)));
         second.end(failed(2));
         assert_eq!((fixture.answer(), fixture.counts()), (Some(failed(2)), (0, 0, 1)));
+    }
+
+    #[test]
+    fn one_that_is_refused_hides_no_failure() {
+        let refused = || Err(CallError::Rejected(Rejection::NoHandlers));
+        let (mut fixture, first, second) = Fixture::new();
+        first.end(failed(1));
+        second.end(refused());
+        assert_eq!(fixture.answer(), Some(failed(1)));
+        let (mut fixture, first, second) = Fixture::new();
+        second.end(refused());
+        first.end(failed(1));
+        assert_eq!(fixture.answer(), Some(failed(1)));
     }
 
     #[test]

@@ -36,8 +36,10 @@ pub(crate) struct History<Err> {
     pub(crate) retries: u32,
     /// The handlers that should not get it again, while there are others.
     pub(crate) excluded: Excluded,
+    /// How many copies of it are still to go out.
+    pub(crate) copies: usize,
     /// What the caller is told if nothing better comes.
-    pub(crate) last: CallError<Err>,
+    pub(crate) last: Option<CallError<Err>>,
 }
 
 impl<Req, Res, Err> std::fmt::Debug for Queued<Req, Res, Err> {
@@ -126,7 +128,7 @@ where
 
     fn refuse(mut self, reason: Rejection) {
         // One that has been at a handler cannot be said not to have been.
-        let error = self.history.take().map_or(CallError::Rejected(reason), |history| history.last);
+        let error = self.history.take().and_then(|history| history.last).unwrap_or(CallError::Rejected(reason));
         self.fail(error);
     }
 

@@ -94,6 +94,12 @@ impl<Res, Err> Ticket<Res, Err> {
 }
 
 impl<Res, Err> Ticket<Res, Err> {
+    /// The ticket itself, in whose place one stays that has nothing to say.
+    pub(crate) fn take(&mut self) -> Self {
+        let husk = Ticket { stage: Stage::Ended, reply_to: None, shared: Arc::clone(&self.shared) };
+        std::mem::replace(self, husk)
+    }
+
     pub(crate) fn is_in_service(&self) -> bool {
         self.stage == Stage::InService
     }

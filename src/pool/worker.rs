@@ -85,10 +85,21 @@ struct Carried<H: Handler> {
     class: u8,
     times: Times,
     history: Option<Box<History<H::Error>>>,
+    /// How many copies are still to go out.
+    copies: usize,
     /// The request once more, if it may have to go out again.
     spare: Option<H::Request>,
     /// The request as the log shows it.
     shown: Option<String>,
+}
+
+/// How a work goes out again.
+struct Again<H: Handler> {
+    request: H::Request,
+    /// How often it has been tried again then.
+    retries: u32,
+    /// How many copies are still to go out then.
+    copies: usize,
 }
 
 /// A slot that is taken, as the meter counts it.
@@ -160,10 +171,16 @@ impl<H: Handler> Duty<H> {
         let station = &*self.station;
         let Queued { request, claim, class, mut times, history } = work;
         times.since.get_or_insert(started);
-        let retried = history.as_ref().map_or(0, |history| history.retries);
-        let spare = station.redelivery.as_ref().and_then(|redelivery| redelivery.spare(&request, retried));
+        let (copies, spare) = match &station.redelivery {
+            None => (0, None),
+            Some(redelivery) => {
+                let history = history.as_ref().map(|history| (history.copies, history.retries));
+                let (copies, retried) = history.unwrap_or((redelivery.further_copies(), 0));
+                (copies, redelivery.spare(&request, retried, copies))
+            }
+        };
         let shown = station.shown(&request);
-        let mut carried = Carried { claim, class, times, history, spare, shown };
+        let mut carried = Carried { claim, class, times, history, copies, spare, shown };
         carried.claim.enter_service();
         let slot = Slot::take(&station.meter);
         // In a block of its own, so that a handler that panics before it returns its future is caught too.
@@ -189,22 +206,30 @@ impl<H: Handler> Duty<H> {
                     breaker.watch();
                 }
                 let times_out = station.times_out(started, &times);
-                poll_fn(|cx| {
-                    if let Poll::Ready(called) = poll_call(cx) {
-                        return Poll::Ready(Event::Replied(called));
+                let mut copy_due = self.copy_due(started, &carried);
+                loop {
+                    let first = [copy_due, times_out].into_iter().flatten().min();
+                    // Nothing has happened when it is time for the next copy.
+                    let event = poll_fn(|cx| {
+                        if let Poll::Ready(called) = poll_call(cx) {
+                            return Poll::Ready(Some(Event::Replied(called)));
+                        }
+                        if carried.claim.poll_over(cx).is_ready() {
+                            return Poll::Ready(Some(Event::Over));
+                        }
+                        if station.is_cut_off.get() {
+                            return Poll::Ready(Some(Event::CutOff));
+                        }
+                        let Some(at) = first else { return Poll::Pending };
+                        let event = || (times_out == Some(at)).then_some(Event::TimedOut);
+                        if at <= started { Poll::Ready(event()) } else { timer.poll(at, cx).map(|()| event()) }
+                    });
+                    match event.await {
+                        Some(event) => break event,
+                        None => self.send_copy(&mut carried, Instant::now()),
                     }
-                    if carried.claim.poll_over(cx).is_ready() {
-                        return Poll::Ready(Event::Over);
-                    }
-                    if station.is_cut_off.get() {
-                        return Poll::Ready(Event::CutOff);
-                    }
-                    match times_out {
-                        Some(at) => timer.poll(at, cx).map(|()| Event::TimedOut),
-                        None => Poll::Pending,
-                    }
-                })
-                .await
+                    copy_due = None;
+                }
             }
         };
         let now = Instant::now();
@@ -323,9 +348,9 @@ impl<H: Handler> Duty<H> {
             Err(error) => error,
         };
         match self.goes_out_again(&error, &mut carried) {
-            Some((request, retries)) => {
+            Some(again) => {
                 carried.claim.return_to_queue();
-                self.put_back(request, retries, error, carried, now);
+                self.put_back(again, Some(error), carried, now);
             }
             None => carried.claim.end(Err(error)),
         }
@@ -344,23 +369,29 @@ impl<H: Handler> Duty<H> {
             self.answer(Err(error), carried, now);
             return None;
         }
-        let Some((request, retries)) = self.goes_out_again(&error, &mut carried) else {
+        let Some(again) = self.goes_out_again(&error, &mut carried) else {
             carried.claim.end(Err(error));
             return None;
         };
-        let (late, again) = carried.claim.split();
-        self.put_back(request, retries, error, Carried { claim: again, ..carried }, now);
+        let claim = carried.claim.fork();
+        let late = std::mem::replace(&mut carried.claim, claim);
+        self.put_back(again, Some(error), carried, now);
         Some(late)
     }
 
-    /// The request that goes out again after this error, and how often it has been tried again then.
-    fn goes_out_again(&self, error: &CallError<H::Error>, carried: &mut Carried<H>) -> Option<(H::Request, u32)> {
+    /// How a work whose attempt came to this error goes out again, if it does: as the next copy, or once more.
+    fn goes_out_again(&self, error: &CallError<H::Error>, carried: &mut Carried<H>) -> Option<Again<H>> {
         let retried = carried.history.as_ref().map_or(0, |history| history.retries);
-        let again = self.station.redelivery.as_ref().and_then(|redelivery| redelivery.again(error, retried));
         let spare = carried.spare.take();
+        let again = match (&self.station.redelivery, carried.copies) {
+            (None, _) => None,
+            // The next copy need not wait for its time when this one has come to nothing.
+            (Some(redelivery), copies @ 1..) if redelivery.is_worth_another(error) => Some((retried, copies - 1)),
+            (Some(redelivery), _) => redelivery.again(error, retried).map(|retries| (retries, 0)),
+        };
         self.station.log(error, again.is_some() && spare.is_some(), carried.shown.take());
         match (spare, again) {
-            (Some(request), Some(retries)) => Some((request, retries)),
+            (Some(request), Some((retries, copies))) => Some(Again { request, retries, copies }),
             (spare, _) => {
                 drop_quietly(spare);
                 None
@@ -368,20 +399,37 @@ impl<H: Handler> Duty<H> {
         }
     }
 
+    /// When the next copy of a work goes out, if one does.
+    fn copy_due(&self, started: Instant, carried: &Carried<H>) -> Option<Instant> {
+        let redelivery = self.station.redelivery.as_ref().filter(|_| carried.copies > 0)?;
+        started.checked_add(redelivery.copy_delay())
+    }
+
+    /// Puts the next copy of a work, which will care for those after it, where other workers take it from.
+    fn send_copy(&self, carried: &mut Carried<H>, now: Instant) {
+        let copies = std::mem::take(&mut carried.copies);
+        let Some(redelivery) = &self.station.redelivery else { return };
+        let Some(request) = carried.spare.as_ref().and_then(|spare| redelivery.copy(spare)) else { return };
+        let (claim, class, times) = (carried.claim.fork(), carried.class, carried.times);
+        let history = carried.history.as_ref();
+        let retries = history.map_or(0, |history| history.retries);
+        let excluded = history.map(|history| history.excluded.clone()).unwrap_or_default();
+        let history = Some(Box::new(History { retries, excluded, copies: copies - 1, last: None }));
+        self.queue(Queued { request, claim, class, times, history }, now);
+    }
+
     /// Puts a work where the workers of other handlers, if there are any, take it from.
-    fn put_back(
-        &self,
-        request: H::Request,
-        retries: u32,
-        last: CallError<H::Error>,
-        carried: Carried<H>,
-        now: Instant,
-    ) {
+    fn put_back(&self, again: Again<H>, last: Option<CallError<H::Error>>, carried: Carried<H>, now: Instant) {
         let Carried { claim, class, times, history, .. } = carried;
+        let Again { request, retries, copies } = again;
         let excluded = history.map(|history| history.excluded).unwrap_or_else(Excluded::new);
-        let history = Some(Box::new(History { retries, excluded, last }));
-        let ends_at = times.ends_at(self.station.request_timeout);
-        match self.seat.put_back(Queued { request, claim, class, times, history }, ends_at, now) {
+        let history = Some(Box::new(History { retries, excluded, copies, last }));
+        self.queue(Queued { request, claim, class, times, history }, now);
+    }
+
+    fn queue(&self, work: QueuedFor<H>, now: Instant) {
+        let ends_at = work.times.ends_at(self.station.request_timeout);
+        match self.seat.put_back(work, ends_at, now) {
             Ok(()) => {
                 if let Some(at) = ends_at {
                     self.station.expirer.do_send(ExpireAt(at));

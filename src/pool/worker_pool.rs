@@ -269,7 +269,7 @@ impl<H: Handler> WorkerPool<H> {
             handler: RefCell::new(None),
             meter,
             check: self.environment.check.clone(),
-            redelivery: Redelivery::new(self.environment.clone_request, work.work_retry, work.at_least_once),
+            redelivery: Redelivery::new(self.environment.clone_request, work),
             show: self.environment.show_request,
             display_length: work.length_of_display_for_message,
             service_timeout: work.service_timeout,

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod calls;
+mod copies;
 mod handlers;
 mod laws;
 mod life;

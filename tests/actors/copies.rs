@@ -1,0 +1,256 @@
+//! One request to several handlers.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use futures::future::join_all;
+use kanaloa::config::DispatcherSettings;
+use kanaloa::{
+    CallError, DispatcherHandle, Failure, Handler, PushingDispatcher, Rejection, StartError, Timeout, Work, handler_fn,
+};
+use tokio::time::Instant;
+
+use crate::support::*;
+
+type Dispatcher = DispatcherHandle<(), &'static str, &'static str>;
+
+fn copying(calls: usize, delay: u64) -> DispatcherSettings {
+    let mut settings = fixed_and_open(4);
+    settings.circuit_breaker = None;
+    settings.work.concurrent_calls = calls;
+    settings.work.concurrent_delay = ms(delay);
+    settings
+}
+
+/// When each request came, in milliseconds since the start of the test, and where.
+type Log = Arc<Mutex<Vec<(u64, &'static str)>>>;
+
+/// How long each handler takes, and whether it succeeds then.
+type Behaviour = (&'static str, u64, bool);
+
+fn start(settings: DispatcherSettings, handlers: &[Behaviour]) -> (Dispatcher, Log) {
+    let (start, log) = (Instant::now(), Log::default());
+    let mut builder = PushingDispatcher::builder("copies").settings(settings).clone_requests();
+    for &(name, takes, succeeds) in handlers {
+        let log = Arc::clone(&log);
+        builder = builder.handler(handler_fn(name, move |()| {
+            log.lock().unwrap().push((elapsed_ms(start), name));
+            async move {
+                sleep_ms(takes).await;
+                if succeeds { Ok(name) } else { Err(name) }
+            }
+        }));
+    }
+    (builder.start().unwrap(), log)
+}
+
+fn seen(log: &Log) -> Vec<(u64, &'static str)> {
+    let mut seen = log.lock().unwrap().clone();
+    seen.sort_unstable();
+    seen
+}
+
+async fn busy(handle: &Dispatcher) -> usize {
+    status(handle).await.pools.iter().map(|pool| pool.busy).sum()
+}
+
+#[test]
+fn the_fastest_answers_and_the_others_are_cancelled_at_once() {
+    virtual_time(async {
+        let (handle, log) = start(copying(3, 0), &[("slow", 300, true), ("fast", 20, true), ("slower", 400, true)]);
+        let start = Instant::now();
+        assert_eq!(timed(handle.call(()), start).await, (Ok("fast"), 20));
+        assert_eq!(seen(&log), [(0, "fast"), (0, "slow"), (0, "slower")]);
+        settle().await;
+        assert_eq!(busy(&handle).await, 0);
+        let totals = handle.totals();
+        assert_eq!((totals.received, totals.completed), (1, 1));
+        assert_adds_up(totals);
+    });
+}
+
+#[test]
+fn the_first_success_wins_and_earlier_failures_are_forgotten() {
+    virtual_time(async {
+        let (handle, _) = start(copying(2, 0), &[("bad", 10, false), ("good", 50, true)]);
+        let start = Instant::now();
+        assert_eq!(timed(handle.call(()), start).await, (Ok("good"), 50));
+        let totals = handle.totals();
+        assert_eq!((totals.completed, totals.failed), (1, 0));
+    });
+}
+
+#[test]
+fn only_when_all_fail_does_the_caller_see_a_failure() {
+    virtual_time(async {
+        let (handle, log) = start(copying(2, 0), &[("bad", 10, false), ("worse", 50, false)]);
+        let start = Instant::now();
+        assert_eq!(timed(handle.call(()), start).await, (Err(CallError::Failed(Failure::Service("worse"))), 50));
+        assert_eq!(seen(&log).len(), 2);
+        assert_eq!(handle.totals().failed, 1);
+        assert_adds_up(handle.totals());
+    });
+}
+
+#[test]
+fn there_may_be_more_copies_than_handlers() {
+    virtual_time(async {
+        let (handle, log) = start(copying(3, 0), &[("only", 50, true)]);
+        let start = Instant::now();
+        assert_eq!(timed(handle.call(()), start).await, (Ok("only"), 50));
+        assert_eq!(seen(&log), [(0, "only"); 3]);
+        let (handle, log) = self::start(copying(5, 0), &[("a", 50, true), ("b", 50, true)]);
+        assert!(handle.call(()).await.is_ok());
+        let seen = seen(&log);
+        let count = |name| seen.iter().filter(|(_, at)| *at == name).count();
+        assert!(seen.len() == 5 && count("a") >= 2 && count("b") >= 2, "{seen:?}");
+    });
+}
+
+#[test]
+fn one_call_is_no_copy() {
+    virtual_time(async {
+        let (handle, log) = start(copying(1, 0), &[("a", 50, true), ("b", 50, true)]);
+        assert!(handle.call(()).await.is_ok());
+        assert_eq!(seen(&log).len(), 1);
+    });
+}
+
+#[test]
+fn a_copy_that_still_waits_never_runs() {
+    virtual_time(async {
+        let mut settings = copying(2, 0);
+        settings.worker_pool.starting_pool_size = 1;
+        let (handle, log) = start(settings, &[("only", 50, true)]);
+        let start = Instant::now();
+        let answers = join_all((0..3).map(|_| timed(handle.call(()), start))).await;
+        assert_eq!(answers, [(Ok("only"), 50), (Ok("only"), 100), (Ok("only"), 150)]);
+        assert_eq!(seen(&log).len(), 3);
+        assert_adds_up(handle.totals());
+    });
+}
+
+// ## With a delay
+
+#[test]
+fn the_next_copy_goes_out_after_the_delay() {
+    virtual_time(async {
+        let handlers = [("a", 300, true), ("b", 300, true), ("c", 300, true)];
+        let (handle, log) = start(copying(3, 40), &handlers);
+        let start = Instant::now();
+        assert_eq!(timed(handle.call(()), start).await.1, 300);
+        assert_eq!(seen(&log).iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 40, 80]);
+    });
+}
+
+#[test]
+fn none_goes_out_when_the_answer_comes_before() {
+    virtual_time(async {
+        let (handle, log) = start(copying(3, 40), &[("a", 39, true), ("b", 39, true)]);
+        assert!(handle.call(()).await.is_ok());
+        sleep_ms(1_000).await;
+        assert_eq!(seen(&log).len(), 1);
+    });
+}
+
+#[test]
+fn the_next_goes_out_at_once_when_one_fails() {
+    virtual_time(async {
+        let handlers = [("a", 10, false), ("b", 10, false), ("c", 10, false)];
+        let (handle, log) = start(copying(3, 1_000), &handlers);
+        let start = Instant::now();
+        let (answer, at) = timed(handle.call(()), start).await;
+        assert!(matches!(answer, Err(CallError::Failed(Failure::Service(_)))));
+        assert_eq!(at, 30);
+        // Each at another handler.
+        assert_eq!(seen(&log).iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 10, 20]);
+        let mut names: Vec<_> = seen(&log).iter().map(|(_, name)| *name).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["a", "b", "c"]);
+    });
+}
+
+// ## With the rest
+
+#[test]
+fn each_copy_may_be_tried_again() {
+    virtual_time(async {
+        let mut settings = copying(2, 0);
+        settings.work.work_retry = 1;
+        let (handle, log) = start(settings, &[("a", 10, false), ("b", 10, false)]);
+        assert!(handle.call(()).await.is_err());
+        assert_eq!(seen(&log).len(), 4);
+        assert_eq!((handle.totals().received, handle.totals().failed), (1, 1));
+    });
+}
+
+#[test]
+fn a_deadline_ends_all_copies() {
+    virtual_time(async {
+        let (handle, _) = start(copying(2, 10), &[("a", 1_000, true), ("b", 1_000, true)]);
+        let start = Instant::now();
+        let call = handle.call(Work::new(()).deadline(start + ms(50)));
+        assert_eq!(timed(call, start).await, (Err(CallError::TimedOut(Timeout::Deadline)), 50));
+        settle().await;
+        assert_eq!((busy(&handle).await, handle.totals().timed_out), (0, 1));
+        assert_adds_up(handle.totals());
+    });
+}
+
+#[test]
+fn a_caller_that_leaves_cancels_all_copies() {
+    virtual_time(async {
+        let (handle, _) = start(copying(2, 0), &[("a", 1_000, true), ("b", 1_000, true)]);
+        let call = handle.call(());
+        settle().await;
+        assert_eq!((busy(&handle).await, handle.totals().in_flight), (2, 1));
+        drop(call);
+        settle().await;
+        assert_eq!((busy(&handle).await, handle.totals().abandoned), (0, 1));
+    });
+}
+
+#[test]
+fn requests_that_cannot_be_copied_are_refused_at_the_start() {
+    virtual_time(async {
+        let service = handler_fn("s", |n: u64| async move { Ok::<_, Infallible>(n) });
+        let builder = PushingDispatcher::builder("x").settings(copying(2, 0)).handler(service);
+        let error = builder.start().unwrap_err();
+        assert!(matches!(error, StartError::RequestsNotCloned { setting: "concurrent-calls", .. }), "{error}");
+    });
+}
+
+/// A request that can be copied a few times only.
+#[derive(Debug)]
+struct Brittle(Arc<AtomicU32>);
+
+impl Clone for Brittle {
+    fn clone(&self) -> Self {
+        let left = self.0.fetch_sub(1, Ordering::Relaxed);
+        assert!(left > 0, "worn out");
+        Brittle(Arc::clone(&self.0))
+    }
+}
+
+/// Answers with its name after 20 ms.
+fn brittle(name: &'static str) -> impl Handler<Request = Brittle, Response = &'static str, Error = Infallible> + Send {
+    handler_fn(name, move |_: Brittle| async move {
+        sleep_ms(20).await;
+        Ok::<_, Infallible>(name)
+    })
+}
+
+#[test]
+fn a_request_whose_copying_panics_is_served_once() {
+    virtual_time(async {
+        for copies in [0, 1] {
+            let builder = PushingDispatcher::builder("brittle").settings(copying(3, 0)).clone_requests();
+            let handle = builder.handler(brittle("a")).handler(brittle("b")).start().unwrap();
+            assert!(handle.call(Brittle(Arc::new(AtomicU32::new(copies)))).await.is_ok());
+            let totals = handle.totals();
+            assert_eq!((totals.received, totals.completed), (1, 1));
+            assert_eq!(handle.tell(Brittle(Arc::new(AtomicU32::new(9)))), Ok::<_, Rejection>(()));
+        }
+    });
+}
