@@ -1,5 +1,6 @@
 //! The command line.
 
+mod check_config;
 pub(crate) mod console;
 
 use std::process::ExitCode;
@@ -21,12 +22,19 @@ enum Command {
     /// Starts a small HTTP service on this machine, sends it more than it can do, first straight and then through a
     /// Kanaloa dispatcher that is told nothing about it, and compares. Takes a little over twice --seconds.
     Demo(crate::demo::DemoArgs),
+    /// Say what settings files come to, and where each value comes from
+    ///
+    /// Prints the settings of every dispatcher that the files name and of all others, with the line that set each; or
+    /// everything that is wrong with the files, and ends with status 2. Variables of the environment that are named
+    /// CONFIG_FORCE_kanaloa_... count too, as they do for a service.
+    CheckConfig(check_config::CheckConfigArgs),
 }
 
 /// Does what the command line says. Ends the process with status 2 when it cannot be understood.
 pub(crate) fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Demo(args) => crate::demo::run(&args),
+        Command::CheckConfig(args) => check_config::run(&args),
     }
 }
 

@@ -1,12 +1,12 @@
 //! The settings of all dispatchers, read from files laid over each other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::LazyLock;
 
 use super::hocon::Layers;
-use super::judge::read;
-use super::problem::{Problem, ProblemKind, SettingsError};
+use super::merged::Merged;
+use super::problem::{Problem, SettingsError};
 use super::read::reference_statsd;
 use super::rules;
 use super::settings::{DispatcherSettings, MetricsSettings, StatsDSettings};
@@ -30,7 +30,7 @@ use super::settings::{DispatcherSettings, MetricsSettings, StatsDSettings};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     pub(super) default: Both,
-    pub(super) named: HashMap<String, Both>,
+    pub(super) named: BTreeMap<String, Both>,
 }
 
 /// What holds for a dispatcher of one name, whichever kind it turns out to be.
@@ -41,7 +41,8 @@ pub(super) struct Both {
 }
 
 // Panics if and only if the text that is compiled in breaks the crate's own rules, which tests would show.
-static REFERENCE: LazyLock<Settings> = LazyLock::new(|| read(Layers::new()).expect("reference.conf is valid"));
+static REFERENCE: LazyLock<Settings> =
+    LazyLock::new(|| Merged::read(Layers::new(), &HashMap::new()).expect("reference.conf is valid").into_settings());
 
 // The same holds for it.
 static REFERENCE_STATSD: LazyLock<StatsDSettings> =
@@ -53,45 +54,47 @@ impl Settings {
         REFERENCE.clone()
     }
 
-    /// Reads `files`, each laid over those before it and all over `reference.conf`.
+    /// Reads `files`, each laid over those before it and all over `reference.conf`, and variables of the environment
+    /// over all of them.
+    ///
+    /// A variable's name is `CONFIG_FORCE_` and the path of a key, in which `_` stands for a dot, `__` for a dash and
+    /// `___` for an underscore: `CONFIG_FORCE_kanaloa_default__dispatcher_update__interval=1s`.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with any of the files.
+    /// Everything that is wrong with any of the files and variables.
     pub fn load(files: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<Self, SettingsError> {
-        let mut layers = Layers::new();
-        for file in files {
-            let file = file.as_ref();
-            let source = layers.add_source(file.display().to_string());
-            match std::fs::read_to_string(file) {
-                Ok(text) => layers.lay(source, &text),
-                Err(error) => layers.report(source, None, None, ProblemKind::Unreadable(error.to_string())),
-            }
-        }
-        read(layers)
+        Merged::load(files).map(Merged::into_settings)
     }
 
-    /// Reads `text`, laid over `reference.conf`. Problems are reported under `name`.
+    /// Reads `text`, laid over `reference.conf`. Problems are reported under `name`. The environment overrides nothing;
+    /// `${...}` may lead to it.
     ///
     /// # Errors
     ///
     /// Everything that is wrong with the text.
     pub fn parse(name: &str, text: &str) -> Result<Self, SettingsError> {
-        let mut layers = Layers::new();
-        let source = layers.add_source(name.to_owned());
-        layers.lay(source, text);
-        read(layers)
+        Merged::parse(name, text).map(Merged::into_settings)
+    }
+
+    /// The dispatchers that have settings of their own, in the order of their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.named.keys().map(String::as_str)
+    }
+
+    pub(super) fn dispatcher_or_default(&self, name: Option<&str>) -> &Both {
+        name.and_then(|name| self.named.get(name)).unwrap_or(&self.default)
     }
 
     /// The settings of the dispatcher `name`: `kanaloa.dispatchers.NAME` over `kanaloa.default-dispatcher`.
     pub fn dispatcher(&self, name: &str) -> DispatcherSettings {
-        self.named.get(name).unwrap_or(&self.default).pushing.clone()
+        self.dispatcher_or_default(Some(name)).pushing.clone()
     }
 
     /// The settings of the dispatcher `name` if it pulls its work: `kanaloa.dispatchers.NAME` over
     /// `kanaloa.default-pulling-dispatcher` over `kanaloa.default-dispatcher`.
     pub fn pulling_dispatcher(&self, name: &str) -> DispatcherSettings {
-        self.named.get(name).unwrap_or(&self.default).pulling.clone()
+        self.dispatcher_or_default(Some(name)).pulling.clone()
     }
 }
 

@@ -4,17 +4,21 @@
 //! reported at once with file, line and key. Only what has passed is handed out, so the actors check nothing.
 //!
 //! ```text
-//! files ─► hocon: parse, spell, merge, resolve ─► judge: read the values, try the rules ─► Settings
-//!            known: which keys exist                    origin: who set what, for the problems
+//! files, environment ─► hocon: parse, spell, merge, resolve ─► judge: read the values, try the rules ─► Settings
+//!                         known: which keys exist               origin: who set what, for the problems
 //! ```
 
 mod all;
+mod bridge;
+mod effective;
 mod hocon;
 mod judge;
 mod keys;
 mod known;
+mod merged;
 mod nearest;
 mod origin;
+mod overrides;
 mod path;
 mod problem;
 mod read;
@@ -22,6 +26,8 @@ mod rules;
 mod settings;
 
 pub use all::Settings;
+pub use effective::Effective;
+pub use merged::Merged;
 pub use problem::{Problem, ProblemKind, SettingsError};
 pub use settings::{
     AutothrottleAlgorithm, AutothrottleSettings, BackPressureAlgorithm, BackPressureSettings, CircuitBreakerSettings,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::hocon::{self, Found, Resolved};
+use super::hocon::{self, Scalar, Value};
 use super::keys::{self, DEFAULT_DISPATCHER, ROOT};
 use super::known::Known;
 use super::path;
@@ -24,34 +24,66 @@ const AUTOTHROTTLE_ALGORITHMS: &[(&str, AutothrottleAlgorithm)] = &[
 ];
 
 /// Something wrong in the merged settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Fault {
     /// The whole path in the spelling of `reference.conf`.
-    pub(super) path: String,
+    pub(super) path: Vec<String>,
+    /// The value there, if there is one.
+    pub(super) value: Option<Value>,
     pub(super) kind: ProblemKind,
 }
 
 /// Finds what only shows once references are looked up: unknown keys, and values where an object should be.
-pub(super) fn check_shape(resolved: &Resolved, path: &str, known: &Known, faults: &mut Vec<Fault>) {
-    let fault = |path: String, kind| Fault { path, kind };
-    let keys = match (known, resolved.at(path)) {
-        (Known::Section(_) | Known::Named(_), Some(Found::Object(keys))) => keys,
-        (Known::Section(_) | Known::Named(_), Some(found)) => {
-            let found = found.in_words();
-            return faults.extend(found.map(|found| fault(path.to_owned(), Problem::bad_value("an object", found))));
-        }
-        _ => return,
+pub(super) fn check_shape(value: &Value, path: &[String], known: &Known, faults: &mut Vec<Fault>) {
+    if !matches!(known, Known::Section(_) | Known::Named(_)) {
+        return;
+    }
+    let Some(keys) = value.object() else {
+        let found = value.in_words().map(|found| Problem::bad_value("an object", found));
+        return faults.extend(found.map(|kind| Fault { path: path.to_vec(), value: Some(value.clone()), kind }));
     };
-    for key in keys {
-        let below = path::join(path, &key);
-        match known.step(&key) {
+    for key in keys.keys() {
+        let Some(below) = value.key(key) else { continue };
+        let path = [path, std::slice::from_ref(key)].concat();
+        let suggestion = match known.step(key) {
             // The merged settings are in the spelling of reference.conf; another came in by reference, unread.
-            Some(step) if step.canonical == [key.as_str()] => check_shape(resolved, &below, step.known, faults),
-            Some(step) => {
-                faults.push(fault(below, ProblemKind::UnknownKey { suggestion: Some(step.canonical.join(".")) }));
+            Some(step) if step.canonical == [key.as_str()] => {
+                check_shape(&below, &path, step.known, faults);
+                continue;
             }
-            None => faults.push(fault(below, ProblemKind::UnknownKey { suggestion: known.suggestion(&key) })),
+            Some(step) => Some(step.canonical.join(".")),
+            None => known.suggestion(key),
+        };
+        faults.push(Fault { path, value: Some(below), kind: ProblemKind::UnknownKey { suggestion } });
+    }
+}
+
+/// An object with a dispatcher's settings.
+#[derive(Debug, Clone)]
+pub(super) struct Level {
+    pub(super) path: Vec<String>,
+    /// `None` if there is nothing at the path.
+    pub(super) object: Option<Value>,
+}
+
+impl Level {
+    /// What `root` has at the path.
+    pub(super) fn of(root: &Value, path: &[&str]) -> Self {
+        let object = path.iter().try_fold(root.clone(), |value, key| value.key(key));
+        Self { path: path.iter().map(|key| (*key).to_owned()).collect(), object }
+    }
+
+    /// The value of the setting `key`, which may be one that holds for all dispatchers, and its path.
+    pub(super) fn get(&self, root: &Value, key: &str) -> Option<Value> {
+        match path::below(key, ROOT) {
+            Some(_) => root.at(key),
+            None => self.object.as_ref()?.at(key),
         }
+    }
+
+    pub(super) fn path_of(&self, key: &str) -> Vec<String> {
+        let above: &[String] = if path::below(key, ROOT).is_some() { &[] } else { &self.path };
+        above.iter().cloned().chain(key.split('.').map(str::to_owned)).collect()
     }
 }
 
@@ -60,9 +92,9 @@ pub(super) fn check_shape(resolved: &Resolved, path: &str, known: &Known, faults
 /// A value that cannot be read is reported, and the reference's is taken in its place, so that the rules can still be
 /// tried on all the others.
 pub(super) struct Reader<'a> {
-    pub(super) resolved: &'a Resolved,
-    /// Paths of objects with a dispatcher's settings, the one that wins first.
-    pub(super) levels: &'a [String],
+    pub(super) root: &'a Value,
+    /// The one that wins first.
+    pub(super) levels: &'a [Level],
     /// Whether a key that is missing is a fault, and not the consequence of one that has been reported.
     pub(super) complete: bool,
     pub(super) faults: Vec<Fault>,
@@ -167,13 +199,13 @@ impl Reader<'_> {
     }
 
     fn duration(&mut self, key: &'static str) -> Option<Duration> {
-        self.value(key, "a duration such as 500ms", Resolved::duration)
+        self.value(key, "a duration such as 500ms", Scalar::duration)
     }
 
     fn optional_duration(&mut self, key: &'static str) -> Option<Option<Duration>> {
-        self.value(key, "a duration such as 90s, or none", |resolved, path| match resolved.at(path)? {
-            found if found.is_none() => Some(None),
-            _ => resolved.duration(path).map(Some),
+        self.value(key, "a duration such as 90s, or none", |scalar| match scalar.is_none() {
+            true => Some(None),
+            false => scalar.duration().map(Some),
         })
     }
 
@@ -191,83 +223,66 @@ impl Reader<'_> {
             Some(most) if most < u64::MAX => format!("a whole number from {least} to {most}"),
             _ => format!("a whole number of at least {least}"),
         };
-        self.value(key, &expected, |resolved, path| resolved.whole(path)?.try_into().ok())
+        self.value(key, &expected, |scalar| scalar.whole()?.try_into().ok())
     }
 
     fn number(&mut self, key: &'static str) -> Option<f64> {
-        self.value(key, "a number", |resolved, path| resolved.number(path).filter(|number| number.is_finite()))
+        self.value(key, "a number", Scalar::number)
     }
 
     fn host(&mut self) -> Option<String> {
-        self.value(keys::STATSD_HOST, "the name or the address of a host, or none", |resolved, path| {
-            match resolved.at(path)? {
-                found if found.is_none() => Some(String::new()),
-                found => found.word(),
-            }
+        self.value(keys::STATSD_HOST, "the name or the address of a host, or none", |scalar| match scalar.is_none() {
+            true => Some(String::new()),
+            false => scalar.word().map(str::to_owned),
         })
     }
 
     fn port(&mut self) -> Option<u16> {
-        self.value(keys::STATSD_PORT, "a port from 1 to 65535", |resolved, path| resolved.whole(path)?.try_into().ok())
+        self.value(keys::STATSD_PORT, "a port from 1 to 65535", |scalar| scalar.whole()?.try_into().ok())
     }
 
     fn word(&mut self, key: &'static str) -> Option<String> {
-        self.value(key, "a text that is not empty", |resolved, path| resolved.at(path)?.word())
+        self.value(key, "a text that is not empty", |scalar| scalar.word().map(str::to_owned))
     }
 
     fn switch(&mut self, key: &'static str) -> Option<bool> {
-        self.value(key, "on or off", Resolved::switch)
+        self.value(key, "on or off", Scalar::switch)
     }
 
     fn one_of<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
-        self.value(key, &any_of(choices), |resolved, path| match resolved.at(path)? {
-            Found::Value { text: Some(text), .. } => {
-                choices.iter().find(|(word, _)| *word == text).map(|(_, choice)| *choice)
-            }
-            _ => None,
+        self.value(key, &any_of(choices), |scalar| {
+            choices.iter().find(|(word, _)| *word == scalar.text).map(|(_, choice)| *choice)
         })
     }
 
-    fn value<T>(&mut self, key: &'static str, expected: &str, get: impl Fn(&Resolved, &str) -> Option<T>) -> Option<T> {
-        let set = paths(self.levels, key);
-        let set = set.filter_map(|path| self.resolved.at(&path).map(|found| (path, found))).next();
+    fn value<T>(&mut self, key: &'static str, expected: &str, get: impl Fn(&Scalar) -> Option<T>) -> Option<T> {
+        let set = self.levels.iter().find_map(|level| Some((level, level.get(self.root, key)?)));
         let fault = match set {
-            Some((path, found)) => {
-                if let Some(value) = get(self.resolved, &path) {
+            Some((level, value)) => {
+                if let Some(value) = value.scalar().and_then(&get) {
                     return Some(value);
                 }
-                found.in_words().map(|found| Fault { path, kind: Problem::bad_value(expected, found) })
+                let kind = value.in_words().map(|found| Problem::bad_value(expected, found));
+                kind.map(|kind| Fault { path: level.path_of(key), value: Some(value), kind })
             }
             // The reference has every key, so only something in the place of a whole object can hide one.
-            None => {
-                self.complete.then(|| Fault { path: in_default(key), kind: Problem::bad_value(expected, "nothing") })
-            }
+            None => self.complete.then(|| {
+                let path = Level::of(self.root, &[ROOT, DEFAULT_DISPATCHER]).path_of(key);
+                Fault { path, value: None, kind: Problem::bad_value(expected, "nothing") }
+            }),
         };
         self.faults.extend(fault);
         self.unread.push(key);
-        get(hocon::reference(), &in_default(key))
+        let reference = hocon::reference();
+        get(Level::of(reference, &[ROOT, DEFAULT_DISPATCHER]).get(reference, key)?.scalar()?)
     }
 }
 
 /// Where StatsD is and what it gets, as `reference.conf` says; it names no host.
 pub(super) fn reference_statsd() -> Option<StatsDSettings> {
-    let levels = [format!("{ROOT}.{DEFAULT_DISPATCHER}")];
-    let (resolved, levels, faults, unread) = (hocon::reference(), levels.as_slice(), Vec::new(), Vec::new());
-    Reader { resolved, levels, complete: true, faults, unread }.statsd()
-}
-
-/// Every place where `key` may be set, the one that wins first. What holds for all dispatchers has only one.
-pub(super) fn paths<'a>(levels: &'a [String], key: &'a str) -> impl Iterator<Item = String> + 'a {
-    let whole = path::below(key, ROOT).map(|_| key.to_owned());
-    let inside = whole.is_none().then(|| levels.iter().map(move |level| format!("{level}.{key}")));
-    whole.into_iter().chain(inside.into_iter().flatten())
-}
-
-fn in_default(key: &str) -> String {
-    match path::below(key, ROOT) {
-        Some(_) => key.to_owned(),
-        None => format!("{ROOT}.{DEFAULT_DISPATCHER}.{key}"),
-    }
+    let root = hocon::reference();
+    let levels = [Level::of(root, &[ROOT, DEFAULT_DISPATCHER])];
+    Reader { root, levels: &levels, complete: true, faults: Vec::new(), unread: Vec::new() }.statsd()
 }
 
 /// The words of `choices`, as a sentence has them.

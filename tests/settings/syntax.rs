@@ -58,12 +58,6 @@ fn other_mistakes_in_the_syntax_name_file_and_line() {
 }
 
 #[test]
-fn an_include_is_refused_rather_than_ignored() {
-    assert_eq!(refused("\ninclude \"other.conf\""), "app.conf:2: include is not supported");
-    assert_eq!(refused("a { b { include \"other.conf\" } }"), "app.conf:1: include is not supported");
-}
-
-#[test]
 fn a_reference_to_nothing_names_its_file_and_line() {
     let files = Files::new("reference");
     let first = files.with("first.conf", "other = 1\n\nkanaloa.default-dispatcher.queue.capacity = ${nowhere}");
@@ -72,7 +66,7 @@ fn a_reference_to_nothing_names_its_file_and_line() {
     assert_eq!(
         error.to_string(),
         format!(
-            "{}:3: could not resolve substitution: ${{nowhere}}\n\
+            "{}:3: kanaloa.default-dispatcher.queue.capacity: ${{nowhere}} has no value\n\
              {}:1: kanaloa.default-dispatcher.update-interval: expected a duration such as 500ms, found \"soon\"",
             first.display(),
             second.display()
@@ -84,7 +78,7 @@ fn a_reference_to_nothing_names_its_file_and_line() {
 fn a_reference_inside_a_longer_value_is_found_too() {
     assert_eq!(
         refused("\nkanaloa.default-dispatcher.update-interval = ${nowhere} s"),
-        "app.conf:2: could not resolve substitution: ${nowhere}"
+        "app.conf:2: kanaloa.default-dispatcher.update-interval: ${nowhere} has no value"
     );
 }
 

@@ -1,11 +1,10 @@
 //! Brackets that do not pair up.
 //!
-//! The parser stops at a `}` too much and drops the rest of the file without a word, and it reports a missing one at
-//! the end of the file. So brackets are paired beforehand, by the parser's own tokens.
+//! The parser would report a missing one at the end of the file. So brackets are paired beforehand, which names the line
+//! that opens them.
 
-use hocon::{Token, TokenKind};
-
-use super::layer::SyntaxError;
+use super::lexer::{Token, TokenKind};
+use super::syntax::SyntaxError;
 
 /// Refuses a bracket that closes nothing or something else, and one that nothing closes.
 pub(super) fn check(tokens: &[Token]) -> Result<(), SyntaxError> {
@@ -13,28 +12,27 @@ pub(super) fn check(tokens: &[Token]) -> Result<(), SyntaxError> {
     for token in tokens {
         let error = |message| Err(SyntaxError { line: token.line, message });
         let (opening, closing) = match token.kind {
-            TokenKind::LBrace | TokenKind::LBracket => {
+            TokenKind::OpenBrace | TokenKind::OpenBracket => {
                 open.push(token);
                 continue;
             }
-            TokenKind::RBrace => (TokenKind::LBrace, "}"),
-            TokenKind::RBracket => (TokenKind::LBracket, "]"),
+            TokenKind::CloseBrace => (TokenKind::OpenBrace, "}"),
+            TokenKind::CloseBracket => (TokenKind::OpenBracket, "]"),
             _ => continue,
         };
         match open.pop() {
             None => return error(format!("surplus {closing}")),
             Some(opened) if opened.kind != opening => {
-                return error(format!("{closing} cannot close the {} of line {}", sign(opened), opened.line));
+                return error(format!("{closing} cannot close the {} of line {}", opened.kind.in_words(), opened.line));
             }
             Some(_) => {}
         }
     }
     match open.last() {
-        Some(opened) => Err(SyntaxError { line: opened.line, message: format!("{} is never closed", sign(opened)) }),
+        Some(opened) => {
+            let message = format!("{} is never closed", opened.kind.in_words());
+            Err(SyntaxError { line: opened.line, message })
+        }
         None => Ok(()),
     }
-}
-
-fn sign(opened: &Token) -> &'static str {
-    if opened.kind == TokenKind::LBrace { "{" } else { "[" }
 }

@@ -1,210 +1,249 @@
-//! One source: from its text to fields in the spelling of `reference.conf`.
+//! One source: from its text into the tree, in the spelling of `reference.conf`.
 //!
 //! On the way each assignment is noted with its line, and what cannot be right whatever the other sources say is
 //! reported and left out, so that the rest can still be checked.
 
-use hocon::parser::{self, AstField, AstNode, Pos};
-use hocon::{ScalarType, ScalarValue, Segment};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::balance;
+use super::include;
+use super::scalar::Scalar;
+use super::syntax::{Entry, Expression, Include};
+use super::tree::{NodeId, Part, Reference, Tree, Value};
 use super::{Layers, known};
 use crate::config::known::Known;
-use crate::config::origin::{Definition, Place, Written};
+use crate::config::origin::{Origin, Place};
 use crate::config::path;
 use crate::config::problem::{Problem, ProblemKind};
 
-/// A text that is not HOCON.
-#[derive(Debug)]
-pub(super) struct SyntaxError {
-    pub(super) line: usize,
-    pub(super) message: String,
-}
-
-impl From<hocon::ParseError> for SyntaxError {
-    fn from(error: hocon::ParseError) -> Self {
-        Self { line: error.line, message: error.message }
-    }
-}
-
-/// The fields at the top of `text`.
-pub(super) fn parse(text: &str) -> Result<Vec<AstField>, SyntaxError> {
-    let tokens = hocon::tokenize(text)?;
-    balance::check(&tokens)?;
-    match parser::parse_tokens(&tokens)? {
-        AstNode::Object { fields, .. } => Ok(fields),
-        AstNode::Array { pos, .. } => Err(SyntaxError {
-            line: pos.line,
-            message: "expected an object at the top of the file, found a list".into(),
-        }),
-        _ => Err(SyntaxError { line: 1, message: "expected an object at the top of the file".into() }),
-    }
-}
-
-/// Puts the keys of `source` into the spelling of `reference.conf`.
-pub(super) fn spell(layers: &mut Layers, source: usize, fields: Vec<AstField>) -> Vec<AstField> {
-    let top = Scope { known: known(), path: String::new(), written: String::new() };
-    Speller { layers, source }.fields(fields, &top)
-}
-
-/// Where in the settings a part of the source lies.
+/// Where in the settings a part of a source lies.
 #[derive(Clone)]
-struct Scope {
+pub(super) struct Scope {
     known: &'static Known,
     /// The path in the spelling of `reference.conf`.
-    path: String,
+    path: Vec<String>,
     /// The path as its author spelt it.
     written: String,
+    /// Whether it lies in a list, whose items have no path.
+    in_list: bool,
 }
 
-struct Speller<'a> {
-    layers: &'a mut Layers,
-    source: usize,
+impl Scope {
+    /// The top of a source.
+    pub(super) fn top() -> Self {
+        Self { known: known(), path: Vec::new(), written: String::new(), in_list: false }
+    }
+}
+
+/// The source that is read.
+#[derive(Clone)]
+pub(super) struct Source {
+    /// Its index; `None` for `reference.conf`.
+    pub(super) index: Option<usize>,
+    /// How far from the top of the settings it is included.
+    pub(super) prefix: usize,
+    /// The files that lead here, each including the next, the last of them this one. Empty for a text without a file.
+    pub(super) files: Vec<PathBuf>,
+}
+
+pub(super) struct Speller<'a> {
+    pub(super) layers: &'a mut Layers,
+    pub(super) source: Source,
 }
 
 impl Speller<'_> {
-    fn fields(&mut self, fields: Vec<AstField>, scope: &Scope) -> Vec<AstField> {
-        fields.into_iter().filter_map(|field| self.field(field, scope)).collect()
+    /// Puts `entries` into the object of a node, which is open.
+    pub(super) fn entries(&mut self, entries: Vec<Entry>, node: NodeId, scope: &Scope) {
+        for entry in entries {
+            match entry {
+                Entry::Field { key, append, value, line } => self.field(&key, append, value, Some(line), node, scope),
+                Entry::Include(include) => self.include(&include, node, scope),
+            }
+        }
     }
 
-    fn field(&mut self, field: AstField, scope: &Scope) -> Option<AstField> {
-        let AstField { key, value, append, pos } = field;
-        if key.is_empty() {
-            // The parser's sign for an include. Here its fields would be read, spelt and put in its place.
-            self.report(&pos, None, ProblemKind::Syntax("include is not supported".into()));
-            return None;
-        }
-        let (key, scope) = self.key(&key, scope, &pos)?;
-        let kind = if append { Kind::Plain("a list".into()) } else { Kind::of(&value) };
+    fn field(
+        &mut self,
+        key: &[String],
+        append: bool,
+        value: Expression,
+        line: Option<usize>,
+        node: NodeId,
+        outer: &Scope,
+    ) {
+        let Some(scope) = self.key(key, outer, line) else { return };
         let is_section = matches!(scope.known, Known::Section(_) | Known::Named(_));
-        if let (true, Kind::Plain(found)) = (is_section, &kind) {
-            self.report(&pos, Some(scope.written), Problem::bad_value("an object", found));
-            return None;
+        if let (true, Some(found)) = (is_section, plain(&value, append)) {
+            return self.report(line, Some(scope.written), Problem::bad_value("an object", found));
         }
-        let written = match (scope.known, kind) {
-            (Known::Setting, Kind::Computed { optional: true }) => Some(Written::Optional),
-            (Known::Setting, _) => Some(Written::Value),
-            (Known::Section(_) | Known::Named(_), Kind::Computed { .. }) => Some(Written::Computed),
-            _ => None,
-        };
-        if let Some(value) = written {
-            let place = Place { source: self.source, line: pos.line };
-            let (path, written) = (scope.path.clone(), scope.written.clone());
-            self.layers.origins.add(Definition { path, written, place, value });
+        let (written, path) = (scope.written.clone(), scope.path.clone());
+        let place = self.layers.origins.add(Origin { source: self.source.index, line, written, path });
+        let mut target = node;
+        for segment in &scope.path[outer.path.len()..] {
+            self.layers.tree.open(target, place);
+            target = self.layers.tree.child(target, segment);
         }
-        let value = self.value(value, &scope);
-        Some(AstField { key, value, append, pos })
+        if append {
+            self.append(value, target, &scope, place, line);
+        } else {
+            self.assign(value, target, &scope, place);
+        }
+    }
+
+    /// Puts a value at a path from the top, for a source without lines.
+    pub(super) fn lone_value(&mut self, path: &[String], value: Expression) {
+        self.field(path, false, value, None, Tree::TOP, &Scope::top());
     }
 
     /// Follows a dotted key down from `scope`. Reports it, and returns `None`, if there is no such key.
-    fn key(&mut self, key: &[String], scope: &Scope, pos: &Pos) -> Option<(Vec<String>, Scope)> {
+    fn key(&mut self, key: &[String], scope: &Scope, line: Option<usize>) -> Option<Scope> {
         let mut scope = scope.clone();
-        let mut canonical = Vec::with_capacity(key.len());
         for (i, segment) in key.iter().enumerate() {
             let Some(step) = scope.known.step(segment) else {
                 let written = key[i..].iter().fold(scope.written, |path, segment| path::join(&path, segment));
                 let suggestion = scope.known.suggestion(segment);
-                self.report(pos, Some(written), ProblemKind::UnknownKey { suggestion });
+                self.report(line, Some(written), ProblemKind::UnknownKey { suggestion });
                 return None;
             };
             scope.written = path::join(&scope.written, segment);
-            scope.path = step.canonical.iter().fold(scope.path, |path, segment| path::join(&path, segment));
+            scope.path.extend(step.canonical);
             scope.known = step.known;
-            canonical.extend(step.canonical);
         }
-        Some((canonical, scope))
+        Some(scope)
     }
 
-    fn value(&mut self, value: AstNode, scope: &Scope) -> AstNode {
+    fn assign(&mut self, value: Expression, node: NodeId, scope: &Scope, place: Place) {
         match value {
-            AstNode::Object { fields, pos } => {
-                // Below a value nothing is known; that it should not be an object is told once all is merged.
-                let known = if matches!(scope.known, Known::Setting) { &Known::Foreign } else { scope.known };
-                let fields = self.fields(fields, &Scope { known, ..scope.clone() });
-                AstNode::Object { fields, pos }
-            }
-            AstNode::Array { items, pos } => {
-                let scope = Scope { known: &Known::Foreign, ..scope.clone() };
-                AstNode::Array { items: items.into_iter().map(|item| self.value(item, &scope)).collect(), pos }
-            }
-            AstNode::Concat { nodes, pos } => {
-                self.layers.references.push((self.source, (pos.line, pos.col)));
-                AstNode::Concat { nodes: nodes.into_iter().map(|node| self.value(node, scope)).collect(), pos }
-            }
-            mut other => {
-                if let AstNode::Substitution { segments, pos, .. } = &mut other {
-                    self.layers.references.push((self.source, (pos.line, pos.col)));
-                    *segments = canonical_reference(segments);
-                }
-                other
+            Expression::Object(entries) => self.object(entries, node, scope, place),
+            other => {
+                let value = self.value(other, scope, place);
+                self.layers.tree.assign(node, value, place);
             }
         }
     }
 
-    fn report(&mut self, pos: &Pos, key: Option<String>, kind: ProblemKind) {
-        self.layers.report(self.source, Some(pos.line), key, kind);
+    /// `key += value` is `key = ${?key} [value]`.
+    fn append(&mut self, value: Expression, node: NodeId, scope: &Scope, place: Place, line: Option<usize>) {
+        if scope.in_list {
+            return self.report(
+                line,
+                Some(scope.written.clone()),
+                ProblemKind::Syntax("+= cannot stand in a list".into()),
+            );
+        }
+        let paths = vec![scope.path.clone()];
+        let written = format!("${{?{}}}", scope.written);
+        let before = Value::Reference(Reference { paths, variable: None, optional: true, written });
+        let added = Value::List(vec![self.part(value, &in_list(scope), place)]);
+        let parts = [before, added].map(|value| Part::Value(Arc::new(value)));
+        self.layers.tree.assign(node, Value::Concatenation(parts.into()), place);
+    }
+
+    fn object(&mut self, entries: Vec<Entry>, node: NodeId, scope: &Scope, place: Place) {
+        self.layers.tree.open(node, place);
+        // Below a value nothing is known; that it should not be an object is told once all is merged.
+        let known = if matches!(scope.known, Known::Setting) { &Known::Foreign } else { scope.known };
+        self.entries(entries, node, &Scope { known, ..scope.clone() });
+    }
+
+    fn value(&mut self, value: Expression, scope: &Scope, place: Place) -> Value {
+        match value {
+            Expression::Scalar(scalar) => Value::Scalar(scalar),
+            Expression::Blank(text) => Value::Scalar(Scalar::text(text)),
+            Expression::Reference { path, optional } => Value::Reference(self.reference(&path, optional, scope)),
+            Expression::List(items) => {
+                let scope = in_list(scope);
+                Value::List(items.into_iter().map(|item| self.part(item, &scope, place)).collect())
+            }
+            Expression::Concatenation(parts) => {
+                Value::Concatenation(parts.into_iter().map(|part| self.part(part, scope, place)).collect())
+            }
+            // Only a part can be one: an object by itself is put into a node.
+            Expression::Object(_) => Value::Concatenation(vec![self.part(value, scope, place)]),
+        }
+    }
+
+    fn part(&mut self, part: Expression, scope: &Scope, place: Place) -> Part {
+        match part {
+            Expression::Blank(text) => Part::Blank(text),
+            Expression::Object(entries) => {
+                let node = self.layers.tree.add();
+                self.object(entries, node, scope, place);
+                Part::Object(node)
+            }
+            other => Part::Value(Arc::new(self.value(other, scope, place))),
+        }
+    }
+
+    fn reference(&self, path: &[String], optional: bool, scope: &Scope) -> Reference {
+        let dotted = path.iter().fold(String::new(), |path, segment| path::join(&path, segment));
+        let written = format!("${{{}{dotted}}}", if optional { "?" } else { "" });
+        let included: Vec<_> = scope.path[..self.source.prefix].iter().chain(path).cloned().collect();
+        let mut paths = vec![canonical(&included)];
+        if self.source.prefix > 0 {
+            paths.push(canonical(path));
+        }
+        let variable = <&[String; 1]>::try_from(path).ok().map(|[name]| name.clone());
+        Reference { paths, variable, optional, written }
+    }
+
+    fn include(&mut self, include: &Include, node: NodeId, scope: &Scope) {
+        if scope.in_list {
+            let message = "include cannot stand in a list".into();
+            return self.report(Some(include.line), None, ProblemKind::Syntax(message));
+        }
+        match include::find(include, &self.source.files, &mut self.layers.budget) {
+            Err(kind) => self.report(Some(include.line), None, kind),
+            Ok(files) => {
+                for (file, text) in files {
+                    let index = self.layers.add_included(file.display().to_string(), self.source.index);
+                    let mut files = self.source.files.clone();
+                    files.push(file);
+                    let source = Source { index: Some(index), prefix: scope.path.len(), files };
+                    self.layers.read(source, &text, node, scope);
+                }
+            }
+        }
+    }
+
+    fn report(&mut self, line: Option<usize>, key: Option<String>, kind: ProblemKind) {
+        self.layers.report(self.source.index, line, key, kind);
     }
 }
 
+fn in_list(scope: &Scope) -> Scope {
+    Scope { known: &Known::Foreign, in_list: true, ..scope.clone() }
+}
+
 /// The path of a `${...}` in the spelling of `reference.conf`, or as it stands where it leads to no known key.
-fn canonical_reference(segments: &[Segment]) -> Vec<Segment> {
+fn canonical(path: &[String]) -> Vec<String> {
     let mut known = known();
-    let mut canonical = Vec::with_capacity(segments.len());
-    for segment in segments {
-        let Some(step) = known.step(&segment.text) else { return segments.to_vec() };
-        let (line, col) = (segment.line, segment.col);
-        canonical.extend(step.canonical.into_iter().map(|text| Segment { text, line, col }));
+    let mut canonical = Vec::with_capacity(path.len());
+    for segment in path {
+        let Some(step) = known.step(segment) else { return path.to_vec() };
+        canonical.extend(step.canonical);
         known = step.known;
     }
     canonical
 }
 
-/// What can be told about a value before references are looked up.
-enum Kind {
-    /// An object that is written out.
-    Object,
-    /// Not an object, in words.
-    Plain(String),
-    /// It depends on a reference.
-    Computed {
-        /// Whether there may be no value at all.
-        optional: bool,
-    },
-}
-
-impl Kind {
-    fn of(value: &AstNode) -> Self {
-        match value {
-            AstNode::Object { .. } => Self::Object,
-            AstNode::Array { .. } => Self::Plain("a list".into()),
-            AstNode::Scalar { value, .. } => Self::Plain(in_words(value)),
-            AstNode::Substitution { optional, .. } => Self::Computed { optional: *optional },
-            AstNode::Concat { nodes, .. } => Self::of_concatenation(nodes),
-            // Includes do not stand where values do.
-            _ => Self::Computed { optional: true },
+/// The value in words, if it is no object whatever its references lead to.
+fn plain(value: &Expression, append: bool) -> Option<String> {
+    match value {
+        _ if append => Some("a list".into()),
+        Expression::Object(_) | Expression::Reference { .. } => None,
+        Expression::List(_) => Some("a list".into()),
+        Expression::Scalar(scalar) => Some(scalar.in_words()),
+        Expression::Blank(text) => Some(format!("\"{text}\"")),
+        Expression::Concatenation(parts) => {
+            let is_open = |part: &Expression| matches!(part, Expression::Reference { .. } | Expression::Object(_));
+            let text = |part: &Expression| match part {
+                Expression::Scalar(scalar) => scalar.text.clone(),
+                Expression::Blank(text) => text.clone(),
+                _ => String::new(),
+            };
+            let is_plain = !parts.iter().any(is_open);
+            is_plain.then(|| format!("\"{}\"", parts.iter().map(text).collect::<String>()))
         }
-    }
-
-    fn of_concatenation(nodes: &[AstNode]) -> Self {
-        let blank = |node: &&AstNode| matches!(node, AstNode::Scalar { separator: true, .. });
-        let kinds = || nodes.iter().filter(|node| !blank(node)).map(Self::of);
-        if kinds().any(|kind| matches!(kind, Self::Computed { .. })) {
-            return Self::Computed { optional: kinds().all(|kind| matches!(kind, Self::Computed { optional: true })) };
-        }
-        if kinds().all(|kind| matches!(kind, Self::Object)) {
-            return Self::Object;
-        }
-        let text = nodes.iter().map(|node| match node {
-            AstNode::Scalar { value, .. } => value.raw.as_str(),
-            _ => "",
-        });
-        Self::Plain(format!("\"{}\"", text.collect::<String>()))
-    }
-}
-
-/// A value as problems show it.
-pub(super) fn in_words(value: &ScalarValue) -> String {
-    match value.value_type {
-        ScalarType::String => format!("\"{}\"", value.raw),
-        _ => value.raw.clone(),
     }
 }

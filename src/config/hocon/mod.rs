@@ -1,124 +1,233 @@
-//! The one place that knows the HOCON crate.
+//! HOCON: texts laid over each other become one tree of values.
+//!
+//! ```text
+//! text ─► lexer ─► parser ─► layer: spell, note the lines ─► tree: merge ─► resolve: look ${...} up ─► value
+//!                               └─ include: further files
+//! ```
+//!
+//! # Why it is our own
+//!
+//! Nothing may be lost in silence, and every value is to name the line it comes from, wherever it was referred to. That
+//! needs the whole way from the text to the value. The crates there are drop what follows a surplus bracket, take
+//! `a = b c = d` for a text, do not say where a value was set, or need time and memory without bound.
 //!
 //! # How the layers become one
 //!
-//! Each layer is parsed by itself, its keys are put into the spelling of `reference.conf` (`layer`), and then the
-//! fields of all layers follow each other in one document, the reference first. HOCON gives a repeated key in one
-//! document the meaning of a fallback: objects merge, otherwise the later value wins, and `${...}` is looked up in
-//! the whole when all is there. So merging comes first and resolving after it, and a setting that is given in both
-//! spellings goes to the later layer. Merging with the crate's own `with_fallback` would lose elements of a chain of
-//! `+=`, and would leave no place for the spelling.
+//! Each layer's keys are put into the spelling of `reference.conf`, and then all layers go into one tree, the reference
+//! first. A repeated key means in one tree what it means in one file: objects merge, otherwise the later value wins, and
+//! `${...}` is looked up in the whole when all is there. So a setting that is given in both spellings goes to the later
+//! layer, and a reference follows a value that a later layer sets.
 //!
 //! Its limit: an object that lies outside `kanaloa` and is brought in by reference keeps its spelling, so camelCase
 //! keys in it are refused as unknown.
 //!
-//! # Why the crate is pinned
+//! # What is otherwise than in the reference implementation
 //!
-//! Spelling, line numbers and keys that would otherwise be dropped in silence need the parsed but unresolved
-//! document. The crate offers that in modules which it does not promise to keep, hence `=` in `Cargo.toml`.
+//! All of it is refused with an error: `include` of addresses, class paths, `.properties` files and in lists; text
+//! without quotes beside an object or a list, which it drops; an object with numbers for keys beside a list, which it
+//! makes a list; optional references that lead to each other in a circle, which it gives a value that depends on their
+//! order; a number too large for a float; half a character; brackets nested more than 64 deep. A required circle through
+//! an object that could be looked up key by key is refused there and has a value here. `file("...")` is relative to the
+//! including file, not to where the program runs.
 
 mod balance;
+mod include;
 mod layer;
-mod resolved;
+mod lexer;
+mod parser;
+mod resolve;
+mod scalar;
+mod syntax;
+mod tree;
+mod value;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use hocon::parser::{AstField, AstNode, Pos};
-use hocon::resolver::{self, InternalResolveOptions};
-use hocon::{HoconValue, ResolveError};
+use layer::{Scope, Source, Speller};
+use resolve::resolve;
+use syntax::{Entry, Expression};
+use tree::{NodeId, Tree};
 
 use super::keys::{DEFAULT_DISPATCHER, ROOT, STATSD};
 use super::known::Known;
-use super::origin::Origins;
+use super::origin::{Origin, Origins, Place};
 use super::problem::{Problem, ProblemKind};
-pub(super) use resolved::{Found, Resolved};
+pub(super) use scalar::{Scalar, ScalarKind};
+pub(super) use value::{Content, Value};
+
+/// How places in the reference are named.
+pub(super) const REFERENCE_NAME: &str = "reference.conf";
 
 const REFERENCE: &str = include_str!("../../../reference.conf");
 
-struct Reference {
-    fields: Vec<AstField>,
-    resolved: Resolved,
-    known: Known,
-}
-
 // Panics if and only if the text that is compiled in is not sound HOCON; the test `reference_holds` would fail.
-static PARSED_REFERENCE: LazyLock<Reference> = LazyLock::new(|| {
-    let fields = layer::parse(REFERENCE).expect("reference.conf is HOCON");
-    let resolved = resolve(fields.clone(), HashMap::new(), false).expect("reference.conf refers to itself only");
-    let known_keys = |section| resolved.known_keys(&format!("{ROOT}.{section}"));
-    let known = Known::file(known_keys(DEFAULT_DISPATCHER), known_keys(STATSD));
-    Reference { fields, resolved, known }
+static KNOWN: LazyLock<Known> = LazyLock::new(|| {
+    let entries = parser::parse(REFERENCE).expect("reference.conf is HOCON");
+    let keys = Known::keys(&entries);
+    let section = |name| match &keys {
+        Known::Section(keys) => match keys.get(ROOT) {
+            Some(Known::Section(keys)) => keys.get(name).cloned().unwrap_or(Known::Setting),
+            _ => Known::Setting,
+        },
+        _ => Known::Setting,
+    };
+    Known::file(section(DEFAULT_DISPATCHER), section(STATSD))
+});
+
+// The same holds for these two.
+static REFERENCE_LAYER: LazyLock<Layers> = LazyLock::new(|| {
+    let (tree, origins, budget) = (Tree::new(), Origins::default(), include::MOST_FILES);
+    let mut layers = Layers { tree, origins, sources: Vec::new(), problems: Vec::new(), budget };
+    layers.read(Source { index: None, prefix: 0, files: Vec::new() }, REFERENCE, Tree::TOP, &Scope::top());
+    layers
+});
+static REFERENCE_VALUE: LazyLock<Value> = LazyLock::new(|| {
+    let (value, unresolved) = resolve(&REFERENCE_LAYER.tree, &HashMap::new());
+    assert_eq!(unresolved, [], "reference.conf refers to itself only");
+    value.expect("reference.conf is not empty")
 });
 
 /// Which keys exist.
 pub(super) fn known() -> &'static Known {
-    &PARSED_REFERENCE.known
+    &KNOWN
 }
 
 /// The settings of `reference.conf` alone.
-pub(super) fn reference() -> &'static Resolved {
-    &PARSED_REFERENCE.resolved
+pub(super) fn reference() -> &'static Value {
+    &REFERENCE_VALUE
 }
 
 /// The layers of settings, from `reference.conf` up.
+#[derive(Debug, Clone)]
 pub(super) struct Layers {
-    fields: Vec<AstField>,
-    /// The names of the sources above the reference, in their order.
-    pub(super) sources: Vec<String>,
-    /// Who set what in these sources.
+    tree: Tree,
+    /// The sources above the reference, in their order.
+    sources: Vec<SourceName>,
+    /// Who set what.
     pub(super) origins: Origins,
-    /// What is wrong with these sources as they stand, by the index of the source.
+    /// What is wrong, by the index of the source.
     pub(super) problems: Vec<(usize, Problem)>,
-    /// Where each source refers to other keys, to tell whose reference failed.
-    references: Vec<(usize, Position)>,
+    /// How many more files may be included.
+    budget: usize,
 }
 
-/// Line and column.
-type Position = (usize, usize);
+#[derive(Debug, Clone)]
+struct SourceName {
+    name: String,
+    /// The source that includes it, directly or through others; itself if none does.
+    root: usize,
+}
 
 impl Layers {
     /// The reference alone.
     pub(super) fn new() -> Self {
-        let fields = PARSED_REFERENCE.fields.clone();
-        Self { fields, sources: Vec::new(), origins: Origins::default(), problems: Vec::new(), references: Vec::new() }
+        REFERENCE_LAYER.clone()
     }
 
     /// Adds the next source and returns its index.
     pub(super) fn add_source(&mut self, name: String) -> usize {
-        self.sources.push(name);
-        self.sources.len() - 1
+        let root = self.sources.len();
+        self.sources.push(SourceName { name, root });
+        root
     }
 
-    /// Lays `text` of the newest source over what is there.
-    pub(super) fn lay(&mut self, source: usize, text: &str) {
-        match layer::parse(text) {
-            Ok(fields) => {
-                let fields = layer::spell(self, source, fields);
-                self.fields.extend(fields);
+    /// Adds a source that another includes and returns its index. The reference includes none.
+    fn add_included(&mut self, name: String, by: Option<usize>) -> usize {
+        let index = self.add_source(name);
+        if let Some(by) = by {
+            self.sources[index].root = self.sources[by].root;
+        }
+        index
+    }
+
+    /// The names of the sources that, with all that they include, set nothing under `key`.
+    pub(super) fn silent_sources(&self, key: &str) -> Vec<&str> {
+        let under = self.origins.set().filter(|origin| origin.path.first().is_some_and(|first| first == key));
+        let heard: HashSet<_> = under.filter_map(|origin| Some(self.sources[origin.source?].root)).collect();
+        let silent = self.sources.iter().enumerate();
+        silent
+            .filter(|(index, source)| source.root == *index && !heard.contains(index))
+            .map(|(_, source)| source.name.as_str())
+            .collect()
+    }
+
+    /// Refuses a setting that sources without an order give in two spellings.
+    pub(super) fn refuse_double_spelling(&mut self) {
+        let mut first: HashMap<&[String], &Origin> = HashMap::new();
+        let mut doubles = Vec::new();
+        for origin in self.origins.set() {
+            match first.insert(&origin.path, origin) {
+                Some(other) if other.written != origin.written => doubles.push((other.clone(), origin.clone())),
+                _ => {}
             }
-            Err(syntax) => self.report(source, Some(syntax.line), None, ProblemKind::Syntax(syntax.message)),
+        }
+        for (other, origin) in doubles {
+            let message = format!("given as {} too, and nothing tells which is later", other.written);
+            self.report(origin.source, origin.line, Some(origin.written), ProblemKind::Syntax(message));
         }
     }
 
-    /// Looks all references up. `None` if that fails so badly that no value can be told.
-    pub(super) fn resolve(&mut self) -> Option<Resolved> {
-        // An application may refer to the environment as HOCON does; the reference alone must not depend on it.
-        let environment = if self.sources.is_empty() { HashMap::new() } else { environment() };
-        let error = match resolve(self.fields.clone(), environment.clone(), false) {
-            Ok(resolved) => return Some(resolved),
-            Err(error) => error,
-        };
-        self.report_unresolved(error);
-        // A second time past what cannot be looked up, so that the other mistakes are reported along with it.
-        resolve(self.fields.clone(), environment, true).ok()
+    /// The name of a place, with its line if there are lines.
+    pub(super) fn place(&self, place: Place) -> String {
+        let origin = self.origins.of(place);
+        let name = origin.source.map_or(REFERENCE_NAME, |source| self.sources[source].name.as_str());
+        match origin.line {
+            Some(line) => format!("{name}:{line}"),
+            None => name.to_owned(),
+        }
     }
 
-    /// Adds a problem unless it is known already. A source of `usize::MAX` is one that cannot be told.
-    pub(super) fn report(&mut self, source: usize, line: Option<usize>, key: Option<String>, kind: ProblemKind) {
-        let problem = Problem { source: self.sources.get(source).cloned(), line, key, kind };
-        if !self.problems.iter().any(|(_, known)| *known == problem) {
-            self.problems.push((source, problem));
+    /// Lays `text` of a source over what is there. Its includes are found beside `file`, if it is in one.
+    pub(super) fn lay(&mut self, source: usize, file: Option<PathBuf>, text: &str) {
+        let source = Source { index: Some(source), prefix: 0, files: file.into_iter().collect() };
+        self.read(source, text, Tree::TOP, &Scope::top());
+    }
+
+    /// Lays a single value over what is at a path from the top; `None` is a list.
+    pub(super) fn lay_value(&mut self, source: usize, path: &[String], value: Option<Scalar>) {
+        let source = Source { index: Some(source), prefix: 0, files: Vec::new() };
+        let value = value.map_or(Expression::List(Vec::new()), Expression::Scalar);
+        Speller { layers: self, source }.lone_value(path, value);
+    }
+
+    /// Who is to blame for a value: who brought it to where it is, or if that is the reference, who wrote it; `None` if
+    /// that is the reference too.
+    pub(super) fn origin(&self, value: &Value) -> Option<&Origin> {
+        let places = [value.brought, Some(value.written)];
+        places.into_iter().flatten().map(|place| self.origins.of(place)).find(|origin| origin.source.is_some())
+    }
+
+    /// Whether a place is in another source than the reference.
+    pub(super) fn is_set(&self, place: Place) -> bool {
+        self.origins.of(place).source.is_some()
+    }
+
+    /// Looks all references up. What has no value is reported.
+    pub(super) fn resolve(&mut self, environment: &HashMap<String, String>) -> Value {
+        let (value, unresolved) = resolve(&self.tree, environment);
+        for unresolved in unresolved {
+            let origin = self.origins.of(unresolved.place).clone();
+            let kind = ProblemKind::Unresolved(unresolved.message);
+            self.report(origin.source, origin.line, Some(origin.written), kind);
+        }
+        // There is at least what the reference has.
+        value.unwrap_or_else(|| reference().clone())
+    }
+
+    /// Adds a problem unless it is known already. A source of `None` is one that cannot be told.
+    pub(super) fn report(
+        &mut self,
+        source: Option<usize>,
+        line: Option<usize>,
+        key: Option<String>,
+        kind: ProblemKind,
+    ) {
+        let name = source.map(|source| self.sources[source].name.clone());
+        let problem = (source.unwrap_or(usize::MAX), Problem { source: name, line, key, kind });
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
         }
     }
 
@@ -128,35 +237,31 @@ impl Layers {
         self.problems.into_iter().map(|(_, problem)| problem).collect()
     }
 
-    fn report_unresolved(&mut self, error: ResolveError) {
-        let at = (error.line, error.col);
-        let mut sources = self.references.iter().filter(|(_, position)| *position == at).map(|(source, _)| *source);
-        // Sources may refer to something at the same position; then none can be named for sure.
-        let only = sources.next().filter(|first| sources.all(|source| source == *first));
-        let kind = ProblemKind::Unresolved(error.message);
-        self.report(only.unwrap_or(usize::MAX), only.map(|_| error.line), None, kind);
+    fn read(&mut self, source: Source, text: &str, node: NodeId, scope: &Scope) {
+        match parser::parse(text) {
+            Ok(entries) => Speller { layers: self, source }.entries(entries, node, scope),
+            Err(syntax) => {
+                self.report(source.index, Some(syntax.line), None, ProblemKind::Syntax(syntax.message));
+            }
+        }
     }
 }
 
-fn resolve(
-    fields: Vec<AstField>,
-    environment: HashMap<String, String>,
-    allow_unresolved: bool,
-) -> Result<Resolved, ResolveError> {
-    let document = AstNode::Object { fields, pos: Pos { line: 1, col: 1 } };
-    let options = InternalResolveOptions::new(environment).with_allow_unresolved(allow_unresolved);
-    Ok(match resolver::resolve(document, &options)? {
-        HoconValue::Object(keys) => Resolved::new(hocon::Config::new(keys)),
-        // An object resolves to an object; nothing at all would read the same.
-        _ => Resolved::new(hocon::empty(None)),
-    })
-}
-
-/// The environment, without what is not UTF-8 and so cannot be named in a file.
-fn environment() -> HashMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+impl Known {
+    /// The keys of a text that writes its objects out.
+    fn keys(entries: &[Entry]) -> Known {
+        let mut keys = BTreeMap::new();
+        for entry in entries {
+            if let Entry::Field { key, value, .. } = entry {
+                let known = match value {
+                    Expression::Object(entries) => Self::keys(entries),
+                    _ => Known::Setting,
+                };
+                keys.insert(key.join("."), known);
+            }
+        }
+        Known::Section(keys)
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +271,9 @@ mod tests {
     #[test]
     fn reference_holds() {
         assert!(matches!(known(), Known::Top(_)));
-        assert!(matches!(reference().at("kanaloa.dispatchers"), Some(Found::Object(names)) if names.is_empty()));
+        assert_eq!(REFERENCE_LAYER.problems, []);
+        assert!(
+            reference().at("kanaloa.dispatchers").is_some_and(|names| names.object().is_some_and(BTreeMap::is_empty))
+        );
     }
 }
