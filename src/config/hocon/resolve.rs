@@ -27,7 +27,8 @@ pub(super) struct Unresolved {
     pub(super) message: String,
 }
 
-/// A reference that leads back to this one, which is being looked up.
+/// Something leads back to what is being looked up. Given is the reference that does, if it refers to its own key and
+/// there is nothing under it; null for every other circle.
 struct Cycle(*const Reference);
 
 type Found = Result<Option<Value>, Cycle>;
@@ -55,6 +56,8 @@ enum Running<'a> {
     Item(NodeId, usize),
     /// A reference, and what is wanted of what it leads to.
     Reference(&'a Reference, Vec<String>, bool),
+    /// All keys of an object, because the object itself is wanted.
+    Keys,
 }
 
 struct Resolver<'a> {
@@ -91,20 +94,20 @@ impl<'a> Resolver<'a> {
     fn items(&mut self, id: NodeId, rest: &[String], shallow: bool) -> Found {
         let tree = self.tree;
         let items = &tree.node(id).items;
-        let above = self.limit(id).unwrap_or(items.len());
+        let above = self.limit(id)?.unwrap_or(items.len());
         let mut found: Option<Value> = None;
         for (number, item) in items[..above].iter().enumerate().rev() {
             let value = match item {
                 Item::Object(keys, place) => self.object(keys, *place, rest, shallow)?,
                 Item::Value(value, place) => {
-                    if items.len() > 1 {
+                    let height = self.running.len();
+                    // A plain value and a list look nothing up at their own node.
+                    if matches!(&**value, Written::Reference(_) | Written::Concatenation(_)) {
                         self.running.push(Running::Item(id, number));
                     }
                     let found = self.value(value, *place, rest, shallow)?;
                     let hides = found.is_none() && number > 0 && !rest.is_empty() && self.hides(value, *place)?;
-                    if items.len() > 1 {
-                        self.running.pop();
-                    }
+                    self.running.truncate(height);
                     if hides {
                         break;
                     }
@@ -134,11 +137,14 @@ impl<'a> Resolver<'a> {
             return keys.get(key).map_or(Ok(None), |node| self.node(*node, rest, shallow));
         }
         let mut values = BTreeMap::new();
+        let height = self.running.len();
+        self.running.push(Running::Keys);
         for (key, node) in keys.iter().filter(|_| !shallow) {
             if let Some(value) = self.node(*node, &[], false)? {
                 values.insert(key.clone(), value);
             }
         }
+        self.running.truncate(height);
         Ok(Some(self.bounded(Content::Object(values), place)))
     }
 
@@ -175,16 +181,13 @@ impl<'a> Resolver<'a> {
     }
 
     fn reference(&mut self, reference: &'a Reference, place: Place, rest: &[String], shallow: bool) -> Found {
-        // Met again with more below it than before, it would go on so for ever: `a = ${a.b}` asks for `a.b.b`.
         let is_same = |running: &Running| {
             matches!(running, Running::Reference(other, wanted, kind)
-                if std::ptr::eq(*other, reference)
-                    && *kind == shallow
-                    && (wanted == rest || !wanted.is_empty() && rest.ends_with(wanted)))
+                if std::ptr::eq(*other, reference) && wanted == rest && *kind == shallow)
         };
         if let Some(position) = self.running.iter().position(is_same) {
             self.lowest = self.lowest.min(position);
-            return Err(Cycle(reference));
+            return Err(Cycle(std::ptr::null()));
         }
         let height = self.running.len();
         self.running.push(Running::Reference(reference, rest.to_vec(), shallow));
@@ -192,8 +195,7 @@ impl<'a> Resolver<'a> {
         self.running.truncate(height);
         let found = match found {
             Ok(found) => found,
-            // A reference to nothing but itself has no value. With others in between, which of them has none would
-            // depend on which is looked up first.
+            // `a = ${?a}` with nothing under it has no value. Any other circle could be broken at several places.
             Err(Cycle(met)) if std::ptr::eq(met, reference) && reference.optional => None,
             Err(_) => return Ok(Some(self.refuse(place, format!("{} leads back to itself", reference.written)))),
         };
@@ -275,16 +277,30 @@ impl<'a> Resolver<'a> {
         if value.size > LARGEST { self.refuse(place, "the value is too large".into()) } else { value }
     }
 
-    /// What was assigned to a node under what is being computed of it.
-    fn limit(&mut self, id: NodeId) -> Option<usize> {
-        let items = self.running.iter().enumerate().rev();
-        let found = items.filter_map(|(position, running)| match running {
-            Running::Item(node, number) if *node == id => Some((position, *number)),
-            _ => None,
-        });
-        let (position, number) = found.max_by_key(|(position, _)| *position)?;
-        self.lowest = self.lowest.min(position);
-        Some(number)
+    /// How much of what was assigned to a node counts while something of it is computed: what lies under that.
+    ///
+    /// Only for what refers to itself directly. With other references in between, what they are would depend on who is
+    /// looked up first.
+    fn limit(&mut self, id: NodeId) -> Result<Option<usize>, Cycle> {
+        let mut between = Vec::new();
+        let (mut is_innermost, mut is_part_of_wanted) = (true, false);
+        for (position, running) in self.running.iter().enumerate().rev() {
+            match running {
+                Running::Item(node, number) if *node == id => {
+                    self.lowest = self.lowest.min(position);
+                    return match between.as_slice() {
+                        _ if is_part_of_wanted => Err(Cycle(std::ptr::null())),
+                        [_] if *number > 0 => Ok(Some(*number)),
+                        [only] if is_innermost => Err(Cycle(*only)),
+                        _ => Err(Cycle(std::ptr::null())),
+                    };
+                }
+                Running::Item(..) => is_innermost = false,
+                Running::Keys => is_part_of_wanted |= between.is_empty(),
+                Running::Reference(reference, ..) => between.push(std::ptr::from_ref(*reference)),
+            }
+        }
+        Ok(None)
     }
 
     fn refuse(&mut self, place: Place, message: String) -> Value {
