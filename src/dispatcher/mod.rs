@@ -22,7 +22,7 @@ pub use error::{CallError, Failure, Rejection, Timeout};
 pub use handle::{Call, DispatcherHandle, Stopped};
 pub use pools::{AddHandlerError, HandlerSource, RemoveHandlerError};
 pub use pushing::PushingDispatcher;
-pub(crate) use queued::{History, Queued, Times};
+pub(crate) use queued::{History, Queued, Times, earlier};
 
 pub use shared::Totals;
 pub(crate) use shared::{Arrivals, Shared};

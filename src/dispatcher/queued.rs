@@ -57,7 +57,7 @@ impl Times {
     /// When the caller must have been answered.
     pub(crate) fn ends_at(&self, request_timeout: Option<Duration>) -> Option<Instant> {
         let by_request = request_timeout.and_then(|timeout| self.since?.checked_add(timeout));
-        [by_request, self.deadline].into_iter().flatten().min()
+        earlier(by_request, self.deadline)
     }
 
     /// Which of the caller's limits has passed at `now`.
@@ -71,6 +71,14 @@ impl Times {
 
     pub(crate) fn waited(&self, now: Instant) -> Duration {
         self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+}
+
+/// The earlier of two times, of which there may be none.
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -27,6 +27,11 @@ impl Clock {
         Clock { start: Instant::now(), since_epoch }
     }
 
+    fn now(&self) -> Moment {
+        let at = Instant::now();
+        Moment { at, reading: self.read(at) }
+    }
+
     fn read(&self, now: Instant) -> Duration {
         self.since_epoch.saturating_add(now.saturating_duration_since(self.start))
     }
@@ -37,6 +42,13 @@ impl Clock {
         // Beyond what an instant can hold, now is as good as any: nothing is asked for that far ahead.
         self.start.checked_add(since_start).unwrap_or(self.start)
     }
+}
+
+/// A point in time, and what the shared clock reads then: a subtraction of instants costs ten times one of readings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) at: Instant,
+    reading: Duration,
 }
 
 /// What is published of a pool. Written on its arbiter only, read anywhere.
@@ -121,7 +133,8 @@ struct Inner {
     opened_at: Option<Instant>,
     process_time: MeanProcessTime,
     in_flight: usize,
-    interval: Interval,
+    /// `None` for a throttle that wants no samples.
+    interval: Option<Interval>,
 }
 
 /// What has happened since the last sample for the throttle.
@@ -140,6 +153,14 @@ impl Interval {
     fn beginning(began: Instant, most_busy: usize) -> Self {
         Interval { began, done: 0, succeeded: 0, process_times: Duration::ZERO, most_busy }
     }
+
+    fn add(&mut self, outcome: Outcome, process_time: Duration) {
+        if outcome == Outcome::Success {
+            self.succeeded = self.succeeded.saturating_add(1);
+            self.process_times = self.process_times.saturating_add(process_time);
+        }
+        self.done += u64::from(matches!(outcome, Outcome::Success | Outcome::Failure));
+    }
 }
 
 impl Meter {
@@ -150,51 +171,62 @@ impl Meter {
         breaker: Option<Breaker>,
         autothrottler: Addr<Autothrottler>,
     ) -> Self {
+        let interval = throttle.interval().map(|_| Interval::beginning(Instant::now(), 0));
         let inner = Inner {
             throttle,
             breaker,
             opened_at: None,
             process_time: MeanProcessTime::default(),
             in_flight: 0,
-            interval: Interval::beginning(Instant::now(), 0),
+            interval,
         };
         Meter { clock, stats, autothrottler, inner: RefCell::new(inner) }
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.now()
     }
 
     /// An attempt takes a slot; [`Meter::ended`] says that it is free.
     pub(crate) fn started(&self) {
         let inner = &mut *self.inner.borrow_mut();
         inner.in_flight += 1;
-        inner.interval.most_busy = inner.interval.most_busy.max(inner.in_flight);
+        if let Some(interval) = &mut inner.interval {
+            interval.most_busy = interval.most_busy.max(inner.in_flight);
+        }
     }
 
     /// An attempt's outcome is known. Its slot may still be taken. Returns what the circuit breaker makes of it, if
     /// that changes.
-    pub(crate) fn record(&self, started: Instant, now: Instant, outcome: Outcome) -> Option<Circuit> {
+    pub(crate) fn record(&self, started: Moment, now: Moment, outcome: Outcome) -> Option<Circuit> {
         bump(self.stats.counter(outcome));
-        let process_time = now.saturating_duration_since(started);
+        let process_time = now.reading.saturating_sub(started.reading);
         let inner = &mut *self.inner.borrow_mut();
-        let is_left_behind = inner.opened_at.is_some_and(|opened_at| started < opened_at);
+        let is_left_behind = inner.opened_at.is_some_and(|opened_at| started.at < opened_at);
+        let limit = inner.throttle.limit();
         if outcome == Outcome::Success {
             // One that hung says how long the service hung rather than how long it takes. But what takes so long by now
             // must become known, or the next would be taken to hang too.
             let longest = if is_left_behind { stall_threshold(self.process_time()).map(|time| 2 * time) } else { None };
             let counted = longest.map_or(process_time, |longest| process_time.min(longest));
-            let mean = inner.process_time.add(counted, inner.throttle.limit());
+            let mean = inner.process_time.add(counted, limit);
             self.stats.process_time.store(mean.max(1.0).to_bits(), Ordering::Relaxed);
-            inner.interval.succeeded = inner.interval.succeeded.saturating_add(1);
-            inner.interval.process_times = inner.interval.process_times.saturating_add(process_time);
         }
-        inner.interval.done += u64::from(matches!(outcome, Outcome::Success | Outcome::Failure));
-        let attempt = Attempt { now: self.clock.read(now), process_time, outcome, in_flight: inner.in_flight };
-        let limit = inner.throttle.limit();
-        // The breaker has dealt with what it left behind; as a measure of the limit it would mislead.
-        let for_throttle = if is_left_behind { Attempt { outcome: Outcome::Cancelled, ..attempt } } else { attempt };
-        if let Some(limit) = inner.throttle.record(&for_throttle) {
+        if let Some(interval) = &mut inner.interval {
+            interval.add(outcome, process_time);
+        }
+        let attempt = Attempt { now: now.reading, process_time, outcome, in_flight: inner.in_flight };
+        let proposal = if is_left_behind {
+            // The breaker has dealt with what it left behind; as a measure of the limit it would mislead.
+            inner.throttle.record(&Attempt { outcome: Outcome::Cancelled, ..attempt })
+        } else {
+            inner.throttle.record(&attempt)
+        };
+        if let Some(limit) = proposal {
             self.autothrottler.do_send(Proposal(limit));
         }
         let state = inner.breaker.as_mut()?.record(&attempt, limit)?;
-        Some(self.circuit(state, now, &mut inner.opened_at))
+        Some(self.circuit(state, now.at, &mut inner.opened_at))
     }
 
     /// An attempt's slot is free.
@@ -232,8 +264,10 @@ impl Meter {
     /// Takes a sample for the throttle. `overflown`: see [`PoolSample::overflown`].
     pub(crate) fn sample(&self, now: Instant, overflown: bool) {
         let inner = &mut *self.inner.borrow_mut();
-        let Interval { began, done, succeeded, process_times, most_busy } =
-            std::mem::replace(&mut inner.interval, Interval::beginning(now, inner.in_flight));
+        let next = Interval::beginning(now, inner.in_flight);
+        let Some(Interval { began, done, succeeded, process_times, most_busy }) = inner.interval.replace(next) else {
+            return;
+        };
         let sample = PoolSample {
             now: self.clock.read(now),
             elapsed: now.saturating_duration_since(began),

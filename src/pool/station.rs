@@ -14,7 +14,7 @@ use super::meter::Meter;
 use super::redelivery::Redelivery;
 use super::worker::QueuedFor;
 use super::worker_pool::WorkerPool;
-use crate::dispatcher::{CallError, Failure, Shared, Timeout, Times};
+use crate::dispatcher::{CallError, Failure, Shared, Timeout, Times, earlier};
 use crate::handler::Handler;
 use crate::queue::ExpireAt;
 
@@ -50,7 +50,7 @@ impl<H: Handler> Station<H> {
     /// When an attempt is given up.
     pub(crate) fn times_out(&self, started: Instant, times: &Times) -> Option<Instant> {
         let service = started.checked_add(self.service_timeout);
-        [service, times.ends_at(self.request_timeout)].into_iter().flatten().min()
+        earlier(service, times.ends_at(self.request_timeout))
     }
 
     pub(crate) fn which_timeout(&self, now: Instant, times: &Times) -> Timeout {

@@ -12,12 +12,12 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context};
 use futures::FutureExt;
 use tokio::time::Instant;
 
-use super::meter::Meter;
+use super::meter::{Meter, Moment};
 use super::slow_timer::SlowTimer;
 use super::station::Station;
 use super::worker_pool::{HandlerIs, WorkerGone};
 use crate::control::Outcome;
-use crate::dispatcher::{CallError, Claim, Failure, History, Queued, Times};
+use crate::dispatcher::{CallError, Claim, Failure, History, Queued, Times, earlier};
 use crate::handler::{Answer, Handler, Instruction, OnCancel, Reply};
 use crate::panics::{drop_quietly, message_of};
 use crate::queue::{Excluded, ExpireAt, Pull, Seat, Waiting};
@@ -123,14 +123,14 @@ impl<H: Handler> Duty<H> {
         let mut timer = SlowTimer::default();
         let mut served_in_a_row = 0;
         // The end of one work is the start of the next: reading the clock is not for nothing.
-        let mut now = Instant::now();
+        let mut now = self.station.meter.now();
         loop {
             let (mut pulled, mut has_slept) = (Pull::Idle, false);
             poll_fn(|cx| {
                 if has_slept {
-                    now = Instant::now();
+                    now = self.station.meter.now();
                 }
-                pulled = self.seat.pull(cx.waker(), now);
+                pulled = self.seat.pull(cx.waker(), now.at);
                 if !matches!(pulled, Pull::Idle) {
                     return Poll::Ready(());
                 }
@@ -145,16 +145,16 @@ impl<H: Handler> Duty<H> {
             // There is a handler while the gate is open.
             let handler = self.station.handler.borrow().clone();
             match handler {
-                Some(handler) if self.is_worth_serving(&work, now) => {
+                Some(handler) if self.is_worth_serving(&work, now.at) => {
                     now = self.serve(work, &handler, more, now, &mut timer).await;
                     drop_quietly(handler);
                 }
-                _ => self.turn_away(work, now),
+                _ => self.turn_away(work, now.at),
             }
             served_in_a_row += 1;
             if served_in_a_row == BUDGET {
                 yield_now().await;
-                (served_in_a_row, now) = (0, Instant::now());
+                (served_in_a_row, now) = (0, self.station.meter.now());
             }
         }
     }
@@ -165,12 +165,12 @@ impl<H: Handler> Duty<H> {
         work: QueuedFor<H>,
         handler: &Rc<H>,
         more: bool,
-        started: Instant,
+        started: Moment,
         timer: &mut SlowTimer,
-    ) -> Instant {
+    ) -> Moment {
         let station = &*self.station;
         let Queued { request, claim, class, mut times, history } = work;
-        times.since.get_or_insert(started);
+        times.since.get_or_insert(started.at);
         let (copies, spare) = match &station.redelivery {
             None => (0, None),
             Some(redelivery) => {
@@ -205,10 +205,10 @@ impl<H: Handler> Duty<H> {
                 if let Some(breaker) = &station.breaker {
                     breaker.watch();
                 }
-                let times_out = station.times_out(started, &times);
-                let mut copy_due = self.copy_due(started, &carried);
+                let times_out = station.times_out(started.at, &times);
+                let mut copy_due = self.copy_due(started.at, &carried);
                 loop {
-                    let first = [copy_due, times_out].into_iter().flatten().min();
+                    let first = earlier(copy_due, times_out);
                     // Nothing has happened when it is time for the next copy.
                     let event = poll_fn(|cx| {
                         if let Poll::Ready(called) = poll_call(cx) {
@@ -222,7 +222,7 @@ impl<H: Handler> Duty<H> {
                         }
                         let Some(at) = first else { return Poll::Pending };
                         let event = || (times_out == Some(at)).then_some(Event::TimedOut);
-                        if at <= started { Poll::Ready(event()) } else { timer.poll(at, cx).map(|()| event()) }
+                        if at <= started.at { Poll::Ready(event()) } else { timer.poll(at, cx).map(|()| event()) }
                     });
                     match event.await {
                         Some(event) => break event,
@@ -232,7 +232,7 @@ impl<H: Handler> Duty<H> {
                 }
             }
         };
-        let now = Instant::now();
+        let now = station.meter.now();
         let outcome = match &event {
             Event::Replied(Ok(Reply { answer: Answer::Success(_), .. })) => Outcome::Success,
             Event::Replied(_) => Outcome::Failure,
@@ -247,8 +247,15 @@ impl<H: Handler> Duty<H> {
         }
         let late = match event {
             Event::Replied(called) => {
-                let answer = self.follow(called, handler);
-                self.answer(answer, carried, now);
+                match self.follow(called, handler) {
+                    Ok(response) => {
+                        carried.claim.end(Ok(response));
+                        if carried.spare.is_some() {
+                            drop_quietly(carried.spare);
+                        }
+                    }
+                    Err(error) => self.fail(error, carried, now.at),
+                }
                 None
             }
             Event::Over => {
@@ -258,11 +265,11 @@ impl<H: Handler> Duty<H> {
             }
             Event::TimedOut => {
                 let on_cancel = handler.on_cancel();
-                let error = CallError::TimedOut(station.which_timeout(now, &times));
-                Some((on_cancel, self.give_up(error, carried, on_cancel, now)))
+                let error = CallError::TimedOut(station.which_timeout(now.at, &times));
+                Some((on_cancel, self.give_up(error, carried, on_cancel, now.at)))
             }
             Event::CutOff => {
-                self.answer(Err(CallError::Failed(Failure::CutOff)), carried, now);
+                self.fail(CallError::Failed(Failure::CutOff), carried, now.at);
                 None
             }
         };
@@ -283,9 +290,9 @@ impl<H: Handler> Duty<H> {
         }
         // A destructor that panics must not take the worker along.
         let _ = catch_unwind(AssertUnwindSafe(|| call.set(None)));
-        let has_waited = outcome == Outcome::Failure && self.hold_off(started, now, timer).await;
+        let has_waited = outcome == Outcome::Failure && self.hold_off(started.at, now.at, timer).await;
         drop(slot);
-        if runs_on || has_waited { Instant::now() } else { now }
+        if runs_on || has_waited { station.meter.now() } else { now }
     }
 
     fn is_worth_serving(&self, work: &QueuedFor<H>, now: Instant) -> bool {
@@ -308,27 +315,8 @@ impl<H: Handler> Duty<H> {
             Err(panic) => return Err(CallError::Failed(Failure::Panicked(message_of(panic)))),
         };
         let is_gone = matches!(answer, Answer::Gone);
-        let is_current = self.station.handler.borrow().as_ref().is_some_and(|current| Rc::ptr_eq(current, handler));
-        // The gate changes here and now, so that nobody pulls before the pool has read its message.
-        match instruction.filter(|_| is_current) {
-            Some(Instruction::Terminate) => {
-                self.seat.shut();
-                self.station.pool.do_send(HandlerIs::Terminated);
-            }
-            _ if is_gone && is_current => {
-                self.seat.shut();
-                self.station.pool.do_send(HandlerIs::Gone);
-            }
-            Some(Instruction::Hold(pause)) => {
-                if let Some(until) = Instant::now().checked_add(pause) {
-                    self.seat.hold(until);
-                    self.station.pool.do_send(HandlerIs::Held(until));
-                } else {
-                    self.seat.shut();
-                    self.station.pool.do_send(HandlerIs::Terminated);
-                }
-            }
-            None => {}
+        if instruction.is_some() || is_gone {
+            self.obey(instruction, is_gone, handler);
         }
         match answer {
             Answer::Success(response) => Ok(response),
@@ -338,15 +326,33 @@ impl<H: Handler> Duty<H> {
         }
     }
 
-    /// Answers the caller, or has the work go out again.
-    fn answer(&self, answer: AnswerOf<H>, mut carried: Carried<H>, now: Instant) {
-        let error = match answer {
-            Ok(_) => {
-                carried.claim.end(answer);
-                return drop_quietly(carried.spare);
-            }
-            Err(error) => error,
+    /// Does with the handler what it says, if it is still the one there is.
+    #[cold]
+    fn obey(&self, instruction: Option<Instruction>, is_gone: bool, handler: &Rc<H>) {
+        let is_current = self.station.handler.borrow().as_ref().is_some_and(|current| Rc::ptr_eq(current, handler));
+        if !is_current {
+            return;
+        }
+        // The gate changes here and now, so that nobody pulls before the pool has read its message.
+        let said = match instruction {
+            Some(Instruction::Terminate) => HandlerIs::Terminated,
+            _ if is_gone => HandlerIs::Gone,
+            Some(Instruction::Hold(pause)) => match Instant::now().checked_add(pause) {
+                Some(until) => HandlerIs::Held(until),
+                None => HandlerIs::Terminated,
+            },
+            None => return,
         };
+        match said {
+            HandlerIs::Held(until) => self.seat.hold(until),
+            HandlerIs::Terminated | HandlerIs::Gone => self.seat.shut(),
+        }
+        self.station.pool.do_send(said);
+    }
+
+    /// Tells the caller, or has the work go out again.
+    #[cold]
+    fn fail(&self, error: CallError<H::Error>, mut carried: Carried<H>, now: Instant) {
         match self.goes_out_again(&error, &mut carried) {
             Some(again) => {
                 carried.claim.return_to_queue();
@@ -356,7 +362,7 @@ impl<H: Handler> Duty<H> {
         }
     }
 
-    /// As [`Duty::answer`] for a work that nobody has answered in time. If its request runs on while it goes out again,
+    /// As [`Duty::fail`] for a work that nobody has answered in time. If its request runs on while it goes out again,
     /// returns the right to answer it late.
     fn give_up(
         &self,
@@ -366,7 +372,7 @@ impl<H: Handler> Duty<H> {
         now: Instant,
     ) -> Option<ClaimFor<H>> {
         if on_cancel == OnCancel::Stop {
-            self.answer(Err(error), carried, now);
+            self.fail(error, carried, now);
             return None;
         }
         let Some(again) = self.goes_out_again(&error, &mut carried) else {

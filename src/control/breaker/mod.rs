@@ -102,6 +102,15 @@ impl Breaker {
 
     /// Takes in an attempt that has ended, at a handler with this concurrency limit; returns the state if it changes.
     pub fn record(&mut self, attempt: &Attempt, limit: usize) -> Option<BreakerState> {
+        // Nearly always. It may be the call that makes a share count, but it is no reason to open.
+        if matches!(self.state, BreakerState::Closed)
+            && attempt.outcome == Outcome::Success
+            && !self.rules.is_slow(attempt.process_time)
+        {
+            self.timeouts_in_a_row = 0;
+            self.window.add(attempt.now, false, false);
+            return None;
+        }
         let before = self.state;
         if let Some(verdict) = self.judge(attempt) {
             match self.state {
@@ -169,11 +178,8 @@ impl Breaker {
     fn closed(&mut self, attempt: &Attempt, verdict: Verdict) {
         self.count_timeouts(verdict);
         let is_error = matches!(verdict, Verdict::Bad(Cause::Timeouts | Cause::Errors));
-        let seen = self.window.add(attempt.now, is_error, self.rules.is_slow(attempt.process_time));
-        if verdict == Verdict::Good {
-            // It may be the call that makes a share count, but it is no reason to open.
-            return;
-        }
+        self.window.add(attempt.now, is_error, self.rules.is_slow(attempt.process_time));
+        let seen = self.window.total();
         let calls = f64::from(seen.calls);
         let has_share = seen.calls >= self.rules.minimum_calls;
         let cause = if self.too_many_timeouts() {

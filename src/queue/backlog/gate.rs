@@ -36,6 +36,8 @@ pub(super) struct Gate {
     pub(super) circuit: BreakerState,
     /// Until when the circuit is open, if it is.
     pub(super) open_until: Option<Instant>,
+    /// How many may be in service: see [`Gate::set_allowed`].
+    pub(super) allowed: usize,
     pub(super) limit: usize,
     pub(super) busy: usize,
     /// Of the busy seats, those that were so when the circuit was opened: they do not count against the limit, or
@@ -64,13 +66,13 @@ pub(super) struct SeatState {
 }
 
 impl Gate {
-    /// How many may be in service: the concurrency limit, or what the circuit lets through of it.
-    pub(super) fn allowed(&self) -> usize {
-        self.circuit.limit(self.limit)
+    /// Sets how many may be in service: the concurrency limit, or what the circuit lets through of it.
+    pub(super) fn set_allowed(&mut self) {
+        self.allowed = self.circuit.limit(self.limit);
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.busy - self.stuck >= self.allowed()
+        self.busy - self.stuck >= self.allowed
     }
 
     pub(super) fn may_start(&self) -> bool {
@@ -82,8 +84,13 @@ impl Gate {
         self.access == Access::Open && self.open_until.is_none()
     }
 
-    pub(super) fn start(&mut self, seat: u32, now: Instant) {
-        self.seats[seat as usize].busy_since = Some(now);
+    pub(super) fn start(&mut self, seat: u32, waker: &Waker, now: Instant) {
+        let seat = &mut self.seats[seat as usize];
+        seat.busy_since = Some(now);
+        // One that has never been idle may have to be roused too. A worker's waker is always the same.
+        if seat.waker.is_none() {
+            seat.waker = Some(waker.clone());
+        }
         self.busy += 1;
         self.last_change = Some(now);
     }
@@ -91,10 +98,12 @@ impl Gate {
     /// The seat has finished its work; returns whether it had one.
     pub(super) fn finish(&mut self, seat: u32) -> bool {
         let seat = &mut self.seats[seat as usize];
-        let was_busy = seat.busy_since.take().is_some();
-        self.busy -= usize::from(was_busy);
+        if seat.busy_since.take().is_none() {
+            return false;
+        }
+        self.busy -= 1;
         self.stuck -= usize::from(std::mem::take(&mut seat.is_stuck));
-        was_busy
+        true
     }
 
     /// What is in service now is not waited for any more. Of works that never end only so many are left behind.

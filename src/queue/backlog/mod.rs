@@ -265,6 +265,7 @@ impl<T: Waiting> Backlog<T> {
             access,
             circuit: BreakerState::Closed,
             open_until: None,
+            allowed: limit,
             limit,
             busy: 0,
             stuck: 0,
@@ -324,6 +325,7 @@ impl<T: Waiting> Backlog<T> {
         let Some(gate) = state.gate(pool).filter(|gate| gate.access != Access::Ended) else { return };
         let was_open = gate.is_open();
         apply(gate);
+        gate.set_allowed();
         let mut wakers = Wakers::new();
         if was_open && !gate.is_open() {
             state.offer_retries(&mut wakers);
@@ -439,7 +441,7 @@ impl<T: Waiting> Backlog<T> {
             stuck: gate.stuck,
             workers: gate.seats.len(),
             is_held: matches!(gate.access, Access::Held(_)) || gate.open_until.is_some(),
-            full_since: gate.last_change.filter(|_| gate.allowed() > 0 && gate.is_full()),
+            full_since: gate.last_change.filter(|_| gate.allowed > 0 && gate.is_full()),
         })
     }
 
@@ -470,7 +472,7 @@ impl<T: Waiting> Backlog<T> {
                 Access::Shut | Access::Ended => continue,
             };
             let Some(until) = hold.max(gate.open_until) else {
-                open.add(gate, gate.allowed());
+                open.add(gate, gate.allowed);
                 continue;
             };
             held.add(gate, gate.limit);

@@ -10,6 +10,8 @@ use super::{Backlog, PoolKey, wake};
 use crate::control::breaker::BreakerState;
 use crate::dispatcher::Rejection;
 use crate::queue::Waiting;
+use crate::queue::lanes::Lanes;
+use crate::queue::retries::Retries;
 
 /// What a worker that asks for work gets.
 #[derive(Debug)]
@@ -43,11 +45,12 @@ impl<T: Waiting> Seat<T> {
         let state = &mut *guard;
         let gate = &mut state.gates[self.pool.index];
         let seat = &mut gate.seats[self.index as usize];
-        remember(&mut seat.waker, waker);
         if seat.is_idle {
             // Polled although nobody woke it: those who can take the work know of it.
+            remember(&mut seat.waker, waker);
             return Pull::Idle;
         }
+        let is_retired = seat.is_retired;
         if gate.finish(self.index) {
             gate.last_change = Some(now);
         }
@@ -55,21 +58,25 @@ impl<T: Waiting> Seat<T> {
         if state.threads[thread].woken == Some((self.pool.index, self.index)) {
             state.threads[thread].woken = None;
         }
-        if gate.access == Access::Ended || gate.seats[self.index as usize].is_retired {
+        if gate.access == Access::Ended || is_retired {
             return Pull::Leave;
         }
         if gate.may_start()
-            && let Some(work) = state.retries.pop_for(gate.number).or_else(|| state.lanes.pop())
+            && let Some(work) = next_work(&mut state.retries, &mut state.lanes, gate.number)
         {
-            gate.start(self.index, now);
-            let (is_full, waits) = (gate.is_full(), state.has_work());
-            state.gates[self.pool.index].overflown |= is_full && waits;
-            state.note_empty(now);
+            gate.start(self.index, waker, now);
+            let waits = !(state.lanes.is_empty() && state.retries.is_empty());
+            if waits {
+                gate.overflown |= gate.is_full();
+            } else {
+                state.note_empty(now);
+            }
             let more = waits && state.threads[thread].woken.is_none();
             return Pull::Work { work, more };
         }
         let seat = &mut gate.seats[self.index as usize];
         seat.is_idle = true;
+        remember(&mut seat.waker, waker);
         gate.idle.push(self.index);
         state.list(self.pool.index);
         // Others may take what this worker may not.
@@ -147,6 +154,12 @@ impl<T: Waiting> Drop for Seat<T> {
         drop(state);
         wake(next);
     }
+}
+
+/// Takes the work that this handler is to serve next.
+#[inline]
+fn next_work<T: Waiting>(retries: &mut Retries<T>, lanes: &mut Lanes<T>, handler: u64) -> Option<T> {
+    if retries.is_empty() { lanes.pop() } else { retries.pop_for(handler).or_else(|| lanes.pop()) }
 }
 
 fn remember(slot: &mut Option<Waker>, waker: &Waker) {
