@@ -2,12 +2,16 @@
 
 #[path = "settings/built_in_code.rs"]
 mod built_in_code;
+#[path = "settings/includes.rs"]
+mod includes;
 #[path = "settings/keys.rs"]
 mod keys;
 #[path = "settings/layers.rs"]
 mod layers;
 #[path = "settings/mistakes.rs"]
 mod mistakes;
+#[path = "settings/sources.rs"]
+mod sources;
 #[path = "settings/syntax.rs"]
 mod syntax;
 #[path = "settings/values.rs"]

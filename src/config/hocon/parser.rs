@@ -196,23 +196,25 @@ impl Parser {
         let line = self.line();
         self.take();
         self.skip_newlines();
-        // The functions stand before their arguments without a space, and open brackets are part of the word.
-        let functions = match self.peek() {
-            TokenKind::Bare(functions) => functions.clone(),
-            _ => String::new(),
-        };
-        let (required, function) = match functions.strip_prefix("required(") {
-            Some(function) => (true, function),
-            None => (false, functions.as_str()),
-        };
-        let (kind, close) = match function {
+        // An open bracket is part of the word before it, so that "required(file(" is one word.
+        let mut word = self.word();
+        let required = word.starts_with("required(");
+        if required {
+            word = word.split_off("required(".len());
+            if word.is_empty() {
+                self.take();
+                self.skip_newlines();
+                word = self.word();
+            }
+        }
+        let (kind, close) = match word.as_str() {
             "" => (IncludeKind::Heuristic, 0),
             "file(" => (IncludeKind::File, 1),
             "url(" => (IncludeKind::Url, 1),
             "classpath(" => (IncludeKind::Classpath, 1),
             _ => return self.unexpected("a file name in quotes, or file(...), after include"),
         };
-        if !functions.is_empty() {
+        if !word.is_empty() {
             self.take();
         }
         self.skip_newlines();
@@ -222,6 +224,14 @@ impl Parser {
         self.take();
         self.close(close + usize::from(required))?;
         Ok(Entry::Include(Include { name, kind, required, line }))
+    }
+
+    /// The word that comes next; empty if something else does.
+    fn word(&self) -> String {
+        match self.peek() {
+            TokenKind::Bare(word) => word.clone(),
+            _ => String::new(),
+        }
     }
 
     /// Takes `count` closing parentheses, which are words to the lexer.
