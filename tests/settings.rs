@@ -2,6 +2,11 @@
 
 #[path = "settings/built_in_code.rs"]
 mod built_in_code;
+#[cfg(feature = "demo")]
+#[path = "settings/check_config.rs"]
+mod check_config;
+#[path = "settings/golden.rs"]
+mod golden;
 #[path = "settings/includes.rs"]
 mod includes;
 #[path = "settings/keys.rs"]
@@ -10,6 +15,8 @@ mod keys;
 mod layers;
 #[path = "settings/mistakes.rs"]
 mod mistakes;
+#[path = "settings/references.rs"]
+mod references;
 #[path = "settings/sources.rs"]
 mod sources;
 #[path = "settings/syntax.rs"]

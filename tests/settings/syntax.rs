@@ -83,8 +83,47 @@ fn a_reference_inside_a_longer_value_is_found_too() {
 }
 
 #[test]
-fn references_that_lead_in_a_circle_are_refused() {
-    let error = Settings::parse("app.conf", "a = ${b}\nb = ${a}").unwrap_err();
-    assert!(matches!(error.problems()[0].kind, ProblemKind::Unresolved(_)), "{error}");
-    assert_eq!(error.problems()[0].source.as_deref(), Some("app.conf"));
+fn what_the_reference_implementation_refuses_is_refused() {
+    let cases = [
+        ("a = b = c", "expected a comma or the end of the line, found ="),
+        ("a = 1 : 2", "expected a comma or the end of the line, found :"),
+        ("a { b = 1 } c { d = 2 }", "expected a comma or the end of the line, found c"),
+        ("a { b = 1 } { c = 2 }", "expected a comma or the end of the line, found {"),
+        ("{ a = 1 } b = 2", "expected nothing after the } that closes the file, found b"),
+        ("a b", "expected =, :, += or { after the key, found the end of the file"),
+        ("a =", "expected a value, found the end of the file"),
+        ("a = 1,, b = 2", "expected a key, found ,"),
+        ("a = [1,,2]", "expected a value, found ,"),
+        (", a = 1", "expected a key, found ,"),
+        ("${a} = 1", "expected a key, found ${"),
+        ("a..b = 1", "a part of the path is empty; write \"\" if it is to be"),
+        (".a = 1", "a part of the path is empty; write \"\" if it is to be"),
+        ("a = ${b.}", "a part of the path is empty; write \"\" if it is to be"),
+        ("a = ${}", "a part of the path is empty; write \"\" if it is to be"),
+        ("a = ${b", "${ is never closed on its line"),
+        ("a = ${b ${c}}", "${ cannot stand in ${...}"),
+        ("a = x$y", "$ stands before { only; put it in quotes"),
+        ("a = x@y", "@ is reserved; put the text in quotes"),
+        ("a = 1+2", "+ is reserved; put the text in quotes"),
+        ("a = \"half", "\" is never closed on its line"),
+        ("a = \"\"\"half", "\"\"\" is never closed"),
+        ("a = \"tab\there\"", "in quotes, write \\t for this character"),
+        ("a = \"\\q\"", "no such escape after \\; write \\\\ for a backslash"),
+        ("a = \"\\u12\"", "expected four hexadecimal digits after \\u"),
+        ("a = \"\\ud800\"", "half a character after \\u"),
+        ("a = [ { b += 1 } ]", "a.b: += cannot stand in a list"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(refused(text), format!("app.conf:1: {expected}"), "{text}");
+    }
+}
+
+#[test]
+fn what_follows_an_accepted_text_is_never_lost() {
+    let texts =
+        ["a = 1 // c", "a = \"}\"", "a = 1,", "a {\n}", "a = \"\"\"\n}\"\"\"", "# }", "a = [1]", "a = ${?b}", ""];
+    for text in texts {
+        let settings = Settings::parse("app.conf", &format!("{text}\nkanaloa.default-dispatcher.queue.capacity = 7"));
+        assert_eq!(settings.unwrap().dispatcher("any").queue.capacity, 7, "{text}");
+    }
 }

@@ -15,10 +15,12 @@ use crate::config::origin::Place;
 
 /// How many references, objects and lists may lie in each other's way. The stack of a thread has room for it.
 const DEEPEST: usize = 160;
-/// How many steps all look-ups together may take. Settings of a thousand dispatchers take a tenth.
-const MOST_STEPS: usize = 3_000_000;
+/// How many references may be followed in all: so many, and so many more for each key that is assigned. Each is followed
+/// once, and once more for each time a part of what it leads to is wanted, unless they form a web.
+const MOST_STEPS: usize = 100_000;
+const MORE_STEPS: usize = 50;
 /// How large a value may be, in single values and characters.
-const LARGEST: usize = 16_000_000;
+const LARGEST: usize = 4_000_000;
 
 /// A reference that has no value.
 #[derive(Debug, PartialEq)]
@@ -43,11 +45,14 @@ pub(super) fn resolve(tree: &Tree, environment: &HashMap<String, String>) -> (Op
         lowest: usize::MAX,
         depth: 0,
         steps: 0,
+        is_exhausted: false,
         unresolved: Vec::new(),
     };
     // A cycle ends at the reference that begins it.
     let value = resolver.node(Tree::TOP, &[], false).unwrap_or_default();
-    (value, resolver.unresolved)
+    let mut unresolved = resolver.unresolved;
+    unresolved.sort_by_key(|unresolved| unresolved.place);
+    (value, unresolved)
 }
 
 /// Something that is being computed.
@@ -70,6 +75,7 @@ struct Resolver<'a> {
     lowest: usize,
     depth: usize,
     steps: usize,
+    is_exhausted: bool,
     unresolved: Vec<Unresolved>,
 }
 
@@ -149,10 +155,8 @@ impl<'a> Resolver<'a> {
     }
 
     fn value(&mut self, value: &'a Written, place: Place, rest: &[String], shallow: bool) -> Found {
-        self.steps += 1;
-        if self.depth > DEEPEST || self.steps > MOST_STEPS {
-            let why = if self.depth > DEEPEST { "lie too deep in each other" } else { "lead to each other too often" };
-            return Ok(Some(self.refuse(place, format!("references {why}"))));
+        if self.depth > DEEPEST {
+            return Ok(Some(self.refuse(place, "references lie too deep in each other".into())));
         }
         match value {
             Written::Scalar(scalar) => Ok(rest.is_empty().then(|| Value::new(Content::Scalar(scalar.clone()), place))),
@@ -188,6 +192,14 @@ impl<'a> Resolver<'a> {
         if let Some(position) = self.running.iter().position(is_same) {
             self.lowest = self.lowest.min(position);
             return Err(Cycle(std::ptr::null()));
+        }
+        self.steps += 1;
+        if self.steps > MOST_STEPS + MORE_STEPS * self.tree.len() {
+            // From here on nothing is followed any more; the first says why.
+            return Ok(Some(match std::mem::replace(&mut self.is_exhausted, true) {
+                true => Value::new(Content::Unresolved, place),
+                false => self.refuse(place, "references lead to each other too often".into()),
+            }));
         }
         let height = self.running.len();
         self.running.push(Running::Reference(reference, rest.to_vec(), shallow));

@@ -71,6 +71,11 @@ impl Tree {
         Self(vec![Node::default()])
     }
 
+    /// How many nodes there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn node(&self, id: NodeId) -> &Node {
         &self.0[id.0]
     }
