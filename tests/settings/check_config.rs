@@ -124,5 +124,8 @@ fn a_file_that_says_nothing_about_kanaloa_is_named() {
     files.with("includes.conf", "include \"real\"");
     files.with("real.conf", "kanaloa.default-dispatcher.queue.capacity = 7");
     let output = check(&files, &["silent.conf", "includes.conf"]);
-    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), "silent.conf: says nothing about kanaloa\n"));
+    assert_eq!(
+        (output.status.code(), stderr(&output).as_str()),
+        (Some(0), "silent.conf: says nothing about kanaloa\n")
+    );
 }

@@ -23,12 +23,15 @@
 //!
 //! # What is otherwise than in the reference implementation
 //!
-//! All of it is refused with an error: `include` of addresses, class paths, `.properties` files and in lists; text
-//! without quotes beside an object or a list, which it drops; an object with numbers for keys beside a list, which it
-//! makes a list; optional references that lead to each other in a circle, which it gives a value that depends on their
-//! order; a number too large for a float; half a character; brackets nested more than 64 deep. A required circle through
-//! an object that could be looked up key by key is refused there and has a value here. `file("...")` is relative to the
-//! including file, not to where the program runs.
+//! Refused here, each with an error: `include` of addresses, class paths and `.properties` files, and in lists; text
+//! without quotes beside an object or a list, which it drops; an object with numbers for keys beside a list, which it makes
+//! a list; circles of references, which it gives a value that depends on their order where they are optional; half a
+//! character; what is nested more than 64 deep; references that would cost without bound.
+//!
+//! Accepted here: a reference without a value that a later value hides; white space that optional references without
+//! a value leave beside an object or a list.
+//!
+//! Different: `file("...")` is relative to the including file, not to where the program runs.
 
 mod balance;
 mod include;
