@@ -48,6 +48,7 @@ pub mod config;
 pub mod control;
 mod dispatcher;
 mod handler;
+mod metrics;
 mod panics;
 mod pool;
 mod queue;

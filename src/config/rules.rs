@@ -112,7 +112,10 @@ impl Rules {
 
     fn back_pressure(&mut self, settings: &BackPressureSettings) {
         self.more_than_zero(keys::REFERENCE_DELAY, settings.reference_delay);
-        self.gain(keys::DELAY_FACTOR_BASE, settings.delay_factor_base);
+        // With 0 a drop rate might never fall.
+        if !(settings.delay_factor_base > 0.0 && settings.delay_factor_base.is_finite()) {
+            self.add(&[keys::DELAY_FACTOR_BASE], "a finite number above 0", settings.delay_factor_base.to_string());
+        }
         self.gain(keys::DELAY_TREND_FACTOR_BASE, settings.delay_trend_factor_base);
         self.not_too_long(keys::DURATION_OF_BURST_ALLOWED, settings.duration_of_burst_allowed);
         self.not_too_long(keys::MIN_DURATION_BEFORE_BURST_RESET, settings.min_duration_before_burst_reset);

@@ -202,20 +202,21 @@ pub struct MetricsSettings {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StatsDSettings {
-    /// Name or address of the host. Not empty.
+    /// Name or address of the host. Not empty. A name is looked up again now and then.
     pub host: String,
     /// UDP port. Not 0.
     pub port: u16,
-    /// First part of every name. Not empty.
+    /// First part of every name, or several with dots between them. Not empty.
     pub namespace: String,
-    /// Share of the timers and events that are reported. More than 0, at most 1.
+    /// Share of the timers that are reported. More than 0, at most 1.
     pub event_sample_rate: f64,
-    /// Share of the gauges that are reported. More than 0, at most 1.
+    /// Share of the update intervals in which gauges are reported. More than 0, at most 1.
     pub status_sample_rate: f64,
-    /// Share of everything else that is reported. More than 0, at most 1.
+    /// Share of the update intervals in which counters are reported; none of what they count is lost. More than 0, at most
+    /// 1.
     pub default_sample_rate: f64,
     /// Whether one packet carries several metrics.
     pub multi_metrics: bool,
-    /// Largest packet, in bytes. From 64 to 65,507, the most that UDP carries.
+    /// Largest packet, in bytes; a metric that is longer goes alone. From 64 to 65,507, the most that UDP carries.
     pub packet_buffer_size: usize,
 }

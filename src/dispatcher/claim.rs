@@ -209,7 +209,9 @@ impl<Res, Err> Share<Res, Err> {
                         None
                     }
                     (ticket, answer) => {
-                        ticket.map(Ticket::abandon);
+                        if let Some(ticket) = ticket {
+                            ticket.abandon();
+                        }
                         answer
                     }
                 }

@@ -22,6 +22,7 @@ use super::shutdown::{Ending, Life, ShutDown, Shutdown};
 use super::status::{DispatcherState, DispatcherStatus};
 use super::{Rejection, Stop};
 use crate::config::DispatcherSettings;
+use crate::metrics::{Finish, Follow, Reporter, Unfollow};
 use crate::pool::{
     Check, Clock, CloneRequest, EndPool, Names, PoolChange, PoolEnvironment, PoolEvent, PoolState, ShowRequest,
     WorkerStatus,
@@ -44,6 +45,8 @@ where
     /// Whether the user has still to give it one: it was started without, or the last change was a removal.
     expects_handler: bool,
     queue: Option<QueueSide<Req, Res, Err>>,
+    /// `None` when nothing is reported, or for the last time.
+    reporter: Option<Addr<Reporter<Queued<Req, Res, Err>>>>,
     ending: Ending,
     grace: Grace,
 }
@@ -178,6 +181,7 @@ where
             pools_so_far: 0,
             expects_handler: true,
             queue: None,
+            reporter: None,
             ending: Ending::default(),
             grace: Grace::default(),
         }
@@ -204,6 +208,17 @@ where
         let queue =
             QueueActor::new(Arc::clone(shared), Arc::clone(intake), Arc::clone(backlog), expirer.clone(), sampler);
         QueueSide { queue: queue.start(), expirer, regulation }
+    }
+
+    fn start_reporter(&self) -> Option<Addr<Reporter<Queued<Req, Res, Err>>>> {
+        let Plan { name, settings, shared, backlog, .. } = &self.plan;
+        let statsd = &settings.metrics.as_ref()?.statsd;
+        let (shared, backlog) = (Arc::clone(shared), Arc::clone(backlog));
+        Reporter::start(name, shared, backlog, settings.update_interval, statsd)
+            .inspect_err(|error| {
+                warn!("dispatcher {name}: there is no thread for the metrics, so nothing is reported: {error}")
+            })
+            .ok()
     }
 
     /// Starts a pool for a handler; `adding` is told what becomes of it.
@@ -359,6 +374,9 @@ where
 
     /// The time is over: refuses what waits, and has what is at handlers cut off.
     fn cut_off(&mut self, ctx: &mut Context<Self>) {
+        if self.ending.life != Life::Draining {
+            return;
+        }
         let totals = self.plan.shared.totals();
         let (queued, in_flight) = (totals.queued, totals.in_flight);
         warn!("dispatcher {}: time is over: {queued} works refused, {in_flight} cut off", self.plan.name);
@@ -381,7 +399,18 @@ where
     // ## Draining => Over
 
     fn finish(&mut self, ctx: &mut Context<Self>) {
+        if self.ending.life == Life::Over {
+            return;
+        }
         self.ending.life = Life::Over;
+        let Some(reporter) = self.reporter.take() else { return self.stop(ctx) };
+        let (reply_to, reported) = oneshot::channel();
+        reporter.do_send(Finish(reply_to));
+        // An error means that there is no reporter any more.
+        ctx.spawn(wrap_future::<_, Self>(reported).map(|_, dispatcher, ctx| dispatcher.stop(ctx)));
+    }
+
+    fn stop(&mut self, ctx: &mut Context<Self>) {
         let result = self.ending.cut_off.unwrap_or(Shutdown::Finished);
         self.ending.announce(result);
         ctx.stop();
@@ -413,6 +442,7 @@ where
     fn started(&mut self, ctx: &mut Self::Context) {
         debug!("dispatcher {}: started", self.plan.name);
         self.queue = Some(self.start_queue());
+        self.reporter = self.start_reporter();
         for source in std::mem::take(&mut self.plan.handlers) {
             self.start_pool(source, None, ctx);
         }
@@ -456,6 +486,10 @@ where
                 sampler.do_send(Stop);
                 regulator.do_send(Stop);
             }
+        }
+        if let Some(reporter) = &self.reporter {
+            // Nobody waits for it any more.
+            reporter.do_send(Finish(oneshot::channel().0));
         }
         info!("dispatcher {}: stopped", self.plan.name);
     }
@@ -573,6 +607,10 @@ where
                 }
             }
             PoolChange::Running { handler, gate, stats } => {
+                if let Some(reporter) = &self.reporter {
+                    let (handler, stats) = (handler.clone(), Arc::clone(&stats));
+                    reporter.do_send(Follow { pool: event.pool, handler, gate, stats });
+                }
                 pool.handler = Some(handler);
                 (pool.gate, pool.stats) = (Some(gate), Some(stats));
                 // It may have been told to end meanwhile.
@@ -585,6 +623,9 @@ where
             PoolChange::Ending => pool.state = PoolState::Ending,
             PoolChange::Ended => {
                 (pool.gate, pool.state) = (None, PoolState::Ended);
+                if let Some(reporter) = &self.reporter {
+                    reporter.do_send(Unfollow(event.pool));
+                }
                 pool.added(Err(AddHandlerError::NotMade));
                 let removing = std::mem::take(&mut pool.removing);
                 if !removing.is_empty() {

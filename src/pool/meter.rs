@@ -13,6 +13,7 @@ use super::status::CircuitState;
 use crate::control::breaker::{Breaker, BreakerState, stall_threshold};
 use crate::control::throttle::{PoolSample, Throttle};
 use crate::control::{Attempt, Outcome};
+use crate::metrics::Timer;
 
 /// The time that all machines share, as well as they can: the system's clock at the start, and from then on a steady
 /// one, so that a clock that is set does not look like a service that is slow.
@@ -65,9 +66,32 @@ pub(crate) struct PoolStats {
     circuit: AtomicU8,
     /// How often the circuit breaker has opened.
     opened: AtomicU64,
+    /// Of the cancelled: those that were cut off, which their callers are told as a failure.
+    cut_off: AtomicU64,
+    /// `None` when nothing is reported.
+    timers: Option<Timers>,
+}
+
+/// What times are kept for the report.
+#[derive(Debug)]
+pub(crate) struct Timers {
+    /// From receipt to the first handler.
+    pub(crate) wait: Timer,
+    /// Of successes.
+    pub(crate) process: Timer,
 }
 
 impl PoolStats {
+    /// Keeps this share of the times that are reported.
+    pub(crate) fn with_timers(event_sample_rate: f64) -> Self {
+        let timer = || Timer::new(event_sample_rate);
+        PoolStats { timers: Some(Timers { wait: timer(), process: timer() }), ..PoolStats::default() }
+    }
+
+    pub(crate) fn timers(&self) -> Option<&Timers> {
+        self.timers.as_ref()
+    }
+
     pub(crate) fn limit(&self) -> usize {
         self.limit.load(Ordering::Relaxed)
     }
@@ -95,6 +119,11 @@ impl PoolStats {
     /// How often the circuit breaker has opened.
     pub(crate) fn opened(&self) -> u64 {
         self.opened.load(Ordering::Relaxed)
+    }
+
+    /// Of the cancelled attempts, those that were cut off.
+    pub(crate) fn cut_off(&self) -> u64 {
+        self.cut_off.load(Ordering::Relaxed)
     }
 
     pub(crate) fn attempts(&self, outcome: Outcome) -> u64 {
@@ -196,6 +225,18 @@ impl Meter {
         }
     }
 
+    /// A work that has not been at a handler goes to one. `wait` is called only if somebody wants to know.
+    pub(crate) fn waited(&self, wait: impl FnOnce() -> Duration) {
+        if let Some(timers) = &self.stats.timers {
+            timers.wait.add(wait());
+        }
+    }
+
+    /// The attempt whose outcome was recorded last was cut off.
+    pub(crate) fn cut_off(&self) {
+        bump(&self.stats.cut_off);
+    }
+
     /// An attempt's outcome is known. Its slot may still be taken. Returns what the circuit breaker makes of it, if
     /// that changes.
     pub(crate) fn record(&self, started: Moment, now: Moment, outcome: Outcome) -> Option<Circuit> {
@@ -211,6 +252,9 @@ impl Meter {
             let counted = longest.map_or(process_time, |longest| process_time.min(longest));
             let mean = inner.process_time.add(counted, limit);
             self.stats.process_time.store(mean.max(1.0).to_bits(), Ordering::Relaxed);
+            if let Some(timers) = &self.stats.timers {
+                timers.process.add(process_time);
+            }
         }
         if let Some(interval) = &mut inner.interval {
             interval.add(outcome, process_time);

@@ -171,6 +171,9 @@ impl<H: Handler> Duty<H> {
         let station = &*self.station;
         let Queued { request, claim, class, mut times, history } = work;
         times.since.get_or_insert(started.at);
+        if history.is_none() {
+            station.meter.waited(|| times.waited(started.at));
+        }
         let (copies, spare) = match &station.redelivery {
             None => (0, None),
             Some(redelivery) => {
@@ -269,6 +272,7 @@ impl<H: Handler> Duty<H> {
                 Some((on_cancel, self.give_up(error, carried, on_cancel, now.at)))
             }
             Event::CutOff => {
+                station.meter.cut_off();
                 self.fail(CallError::Failed(Failure::CutOff), carried, now.at);
                 None
             }

@@ -246,7 +246,8 @@ impl<H: Handler> WorkerPool<H> {
         // Pools of the same dispatcher must not explore in step.
         let throttle = throttle(settings, self.environment.seed.wrapping_add(self.environment.pool as u64));
         let limit = throttle.limit();
-        let stats = Arc::new(PoolStats::default());
+        let rate = settings.metrics.as_ref().map(|metrics| metrics.statsd.event_sample_rate);
+        let stats = Arc::new(rate.map_or_else(PoolStats::default, PoolStats::with_timers));
         stats.set_limit(limit);
         let title = format!("dispatcher {}: handler {name}", self.environment.owner);
         let autothrottler = Autothrottler::new(title.clone(), ctx.address().recipient(), settings, limit).start();

@@ -268,7 +268,10 @@ fn each_handler_has_its_own() {
             handler_fn(name, move |ask: Ask| async move {
                 match ask {
                     Hang if name == "bad" => pending().await,
-                    _ => Ok::<_, ()>(sleep_ms(1).await),
+                    _ => {
+                        sleep_ms(1).await;
+                        Ok::<_, ()>(())
+                    }
                 }
             })
         };

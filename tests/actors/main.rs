@@ -8,6 +8,7 @@ mod laws;
 mod life;
 mod losses;
 mod membership;
+mod metrics;
 mod overload;
 mod redelivery;
 mod shutdown;

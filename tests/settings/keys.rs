@@ -44,7 +44,7 @@ const DISPATCHER_KEYS: &[(&str, &str, Change)] = &[
     ("back-pressure.enabled", "off", |s| s.back_pressure = None),
     ("back-pressure.algorithm", "pie", |s| back_pressure(s).algorithm = BackPressureAlgorithm::Pie),
     ("back-pressure.reference-delay", "500us", |s| back_pressure(s).reference_delay = Duration::from_micros(500)),
-    ("back-pressure.delay-factor-base", "0", |s| back_pressure(s).delay_factor_base = 0.0),
+    ("back-pressure.delay-factor-base", "0.25", |s| back_pressure(s).delay_factor_base = 0.25),
     ("back-pressure.delay-trend-factor-base", "2.5", |s| back_pressure(s).delay_trend_factor_base = 2.5),
     ("back-pressure.duration-of-burst-allowed", "30s", |s| {
         back_pressure(s).duration_of_burst_allowed = millis(30_000);
@@ -240,13 +240,18 @@ fn the_first_example_of_the_original() {
 
 #[test]
 fn the_second_example_of_the_original() {
-    let settings = parsed(
-        "kanaloa { default-dispatcher { metrics { enabled = on
-           statsD { host = \"localhost\"
-             port = 8125 } } }
-         dispatchers { example { metrics.enabled = off }
-           example2 { metrics { statsD { eventSampleRate = 0.01 } } } } }",
-    );
+    for line_ends in ["\n", " "] {
+        let text = [
+            "kanaloa { default-dispatcher { metrics { enabled = on ",
+            "statsD { host = \"localhost\"\nport = 8125 } } }",
+            "dispatchers { example { metrics.enabled = off }",
+            "example2 { metrics { statsD { eventSampleRate = 0.01 } } } } }",
+        ];
+        is_the_second_example(&parsed(&text.join(line_ends)));
+    }
+}
+
+fn is_the_second_example(settings: &Settings) {
     let mut expected = MetricsSettings::new("localhost");
     assert_eq!(settings.dispatcher("any").metrics, Some(expected.clone()));
     assert_eq!(settings.dispatcher("example").metrics, None);

@@ -2,6 +2,7 @@
 
 use kanaloa::config::{ProblemKind, Settings};
 
+use crate::parsed;
 use crate::{Files, refused};
 
 #[test]
@@ -87,7 +88,6 @@ fn what_the_reference_implementation_refuses_is_refused() {
     let cases = [
         ("a = b = c", "expected a comma or the end of the line, found ="),
         ("a = 1 : 2", "expected a comma or the end of the line, found :"),
-        ("a { b = 1 } c { d = 2 }", "expected a comma or the end of the line, found c"),
         ("a { b = 1 } { c = 2 }", "expected a comma or the end of the line, found {"),
         ("{ a = 1 } b = 2", "expected nothing after the } that closes the file, found b"),
         ("a b", "expected =, :, += or { after the key, found the end of the file"),
@@ -125,5 +125,21 @@ fn what_follows_an_accepted_text_is_never_lost() {
     for text in texts {
         let settings = Settings::parse("app.conf", &format!("{text}\nkanaloa.default-dispatcher.queue.capacity = 7"));
         assert_eq!(settings.unwrap().dispatcher("any").queue.capacity, 7, "{text}");
+    }
+}
+
+#[test]
+fn fields_that_nothing_parts_are_read_where_only_one_meaning_is_possible() {
+    let apart = parsed("kanaloa.default-dispatcher { workTimeout = 3s\n queue { capacity = 7 }\n workRetry = 2 }");
+    assert_eq!(parsed("kanaloa.default-dispatcher { workTimeout = 3s queue { capacity = 7 } workRetry = 2 }"), apart);
+    // Elsewhere they are not.
+    for text in [
+        "kanaloa.default-dispatcher { workTimeout = 3s workRetry = 2 }",
+        "kanaloa.default-dispatcher { workTimeout = 3s queue.capacity = 7 }",
+        "other = [ a { b = 1 } ]",
+        "other = [ { b = 1 } a ]",
+        "other = \"a\"{ b = 1 }",
+    ] {
+        refused(text);
     }
 }

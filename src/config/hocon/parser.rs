@@ -13,7 +13,7 @@ const DEEPEST: usize = 64;
 pub(super) fn parse(text: &str) -> Result<Vec<Entry>, SyntaxError> {
     let tokens = lexer::tokens(text)?;
     balance::check(&tokens)?;
-    let mut parser = Parser { tokens, at: 0, depth: 0 };
+    let mut parser = Parser { tokens, at: 0, depth: 0, takes_fields: true };
     parser.skip_newlines();
     if parser.peek() == &TokenKind::OpenBracket {
         return parser.error("expected an object at the top of the file, found a list");
@@ -66,6 +66,8 @@ struct Parser {
     tokens: Vec<Token>,
     at: usize,
     depth: usize,
+    /// Whether the bracket that it is in holds fields rather than items.
+    takes_fields: bool,
 }
 
 impl Parser {
@@ -82,10 +84,38 @@ impl Parser {
                 TokenKind::Bare(word) if word == "include" => self.include()?,
                 _ => self.field()?,
             });
-            if !self.separator() && self.peek() != close {
+            if !self.separator() && self.peek() != close && !self.begins_a_field() {
                 return self.unexpected("a comma or the end of the line");
             }
         }
+    }
+
+    /// Whether the next field begins here although nothing parts it from the one before: that ended in a bracket, or the
+    /// next is an object. No other meaning is possible, so it is taken as it was meant.
+    fn begins_a_field(&self) -> bool {
+        self.is_after(&TokenKind::CloseBrace) && self.is_key() || self.is_key_of_object(self.at)
+    }
+
+    /// Whether a key stands here, and what a key is for after it.
+    fn is_key(&self) -> bool {
+        let is_part = |token: &&Token| matches!(token.kind, TokenKind::Bare(_) | TokenKind::Quoted(_));
+        let rest = self.tokens.get(self.at..).unwrap_or_default();
+        let parts = rest.iter().take_while(is_part).count();
+        let next = rest.get(parts).map(|token| &token.kind);
+        let is_followed =
+            matches!(next, Some(TokenKind::Equals | TokenKind::Colon | TokenKind::PlusEquals | TokenKind::OpenBrace));
+        parts > 0 && is_followed
+    }
+
+    fn is_after(&self, kind: &TokenKind) -> bool {
+        self.at.checked_sub(1).and_then(|before| self.tokens.get(before)).is_some_and(|token| token.kind == *kind)
+    }
+
+    /// Whether a word stands there, apart from what is before it, and an object follows.
+    fn is_key_of_object(&self, at: usize) -> bool {
+        let (word, next) = (self.tokens.get(at), self.tokens.get(at + 1));
+        let is_word = word.is_some_and(|token| matches!(token.kind, TokenKind::Bare(_)) && !token.space.is_empty());
+        is_word && next.is_some_and(|token| token.kind == TokenKind::OpenBrace)
     }
 
     fn field(&mut self) -> Result<Entry, SyntaxError> {
@@ -124,6 +154,9 @@ impl Parser {
         let mut parts = Vec::new();
         let mut after_simple = false;
         loop {
+            if !parts.is_empty() && self.takes_fields && self.begins_a_field() {
+                break;
+            }
             let is_simple = self.peek().is_simple();
             let space = self.tokens.get(self.at).map(|token| token.space.clone()).unwrap_or_default();
             let part = match self.peek() {
@@ -157,11 +190,11 @@ impl Parser {
     }
 
     fn object(&mut self) -> Result<Expression, SyntaxError> {
-        self.nested(|parser| Ok(Expression::Object(parser.entries(&TokenKind::CloseBrace)?)))
+        self.nested(true, |parser| Ok(Expression::Object(parser.entries(&TokenKind::CloseBrace)?)))
     }
 
     fn list(&mut self) -> Result<Expression, SyntaxError> {
-        self.nested(|parser| {
+        self.nested(false, |parser| {
             let mut items = Vec::new();
             loop {
                 parser.skip_newlines();
@@ -180,6 +213,7 @@ impl Parser {
     /// What lies in a bracket, which is taken.
     fn nested(
         &mut self,
+        takes_fields: bool,
         inside: impl FnOnce(&mut Self) -> Result<Expression, SyntaxError>,
     ) -> Result<Expression, SyntaxError> {
         if self.depth >= DEEPEST {
@@ -187,7 +221,9 @@ impl Parser {
         }
         self.take();
         self.depth += 1;
+        let outside = std::mem::replace(&mut self.takes_fields, takes_fields);
         let expression = inside(self)?;
+        self.takes_fields = outside;
         self.depth -= 1;
         Ok(expression)
     }

@@ -1,0 +1,209 @@
+//! What arrives at a StatsD, and what becomes of it when there is none.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use actix::Actor;
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::config::{DispatcherSettings, MetricsSettings};
+use crate::dispatcher::{Queued, Shared};
+use crate::metrics::{Finish, Reporter, Value};
+use crate::queue::Backlog;
+
+/// Failures only take so long.
+const LONG: Duration = Duration::from_secs(30);
+
+/// Everything is tried again at once, and nothing is looked up again.
+const HASTY: Pace = Pace { retry: Duration::from_millis(1), refresh: LONG };
+
+/// What fails is not tried again in the time of a test.
+const PATIENT: Pace = Pace { retry: LONG, refresh: LONG };
+
+fn server() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(LONG)).unwrap();
+    let at = socket.local_addr().unwrap();
+    (socket, at)
+}
+
+/// An address at which nobody listens.
+fn deserted() -> SocketAddr {
+    server().1
+}
+
+fn next(server: &UdpSocket) -> String {
+    let mut packet = [0; 2048];
+    let length = server.recv(&mut packet).unwrap();
+    String::from_utf8(packet[..length].to_vec()).unwrap()
+}
+
+/// What has arrived and was not read.
+fn rest(server: &UdpSocket) -> Vec<String> {
+    server.set_nonblocking(true).unwrap();
+    let mut packet = [0; 2048];
+    std::iter::from_fn(|| {
+        server.recv(&mut packet).ok().map(|length| String::from_utf8(packet[..length].to_vec()).unwrap())
+    })
+    .collect()
+}
+
+/// One metric a packet.
+fn statsd(pace: Pace, look_up: impl FnMut() -> io::Result<Vec<SocketAddr>> + Send + 'static) -> Statsd {
+    let mut settings = MetricsSettings::new("a host").statsd;
+    settings.multi_metrics = false;
+    Statsd::with("d", "web.1", &settings, "a test".to_owned(), Box::new(look_up), pace).unwrap()
+}
+
+fn counts(counts: impl IntoIterator<Item = u64>) -> Vec<Metric> {
+    counts.into_iter().map(|n| Metric { handler: None, name: "n", value: Value::Count(n) }).collect()
+}
+
+fn line(n: u64) -> String {
+    format!("kanaloa.d.web_1.n:{n}|c")
+}
+
+fn unknown() -> io::Error {
+    io::Error::other("no such host")
+}
+
+/// Answers with each in turn, and with the last from then on.
+fn in_turn(answers: Vec<Option<SocketAddr>>) -> (impl FnMut() -> io::Result<Vec<SocketAddr>> + Send, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let look_up = move || {
+        let turn = count.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1);
+        answers[turn].map(|at| vec![at]).ok_or_else(unknown)
+    };
+    (look_up, asked)
+}
+
+#[test]
+fn what_is_reported_arrives_in_order_and_before_the_end() {
+    let (server, at) = server();
+    let (look_up, asked) = in_turn(vec![Some(at)]);
+    let statsd = statsd(HASTY, look_up);
+    statsd.report(&counts([1, 2]));
+    statsd.report(&counts([3]));
+    assert!(statsd.close().wait(LONG));
+    assert_eq!(rest(&server), [line(1), line(2), line(3)]);
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn what_cannot_be_sent_waits_until_the_name_is_known() {
+    let (server, at) = server();
+    let (look_up, _) = in_turn(vec![None, None, None, Some(at)]);
+    let statsd = statsd(HASTY, look_up);
+    statsd.report(&counts([1, 2]));
+    assert_eq!([next(&server), next(&server)], [line(1), line(2)]);
+}
+
+#[test]
+fn while_there_is_no_way_nothing_piles_up_and_the_name_is_asked_for_once_more_at_the_end() {
+    let (look_up, asked) = in_turn(vec![None]);
+    let statsd = statsd(PATIENT, look_up);
+    let mut reports = 0;
+    while statsd.has_room() && reports < 10 {
+        statsd.report(&counts([1]));
+        reports += 1;
+        while asked.load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
+    }
+    // One is at hand, two wait.
+    assert_eq!(reports, 3);
+    assert!(statsd.close().wait(LONG));
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    assert!(!statsd.has_room());
+}
+
+#[test]
+fn a_look_up_that_takes_its_time_is_not_waited_for() {
+    let (held, holds) = std::sync::mpsc::channel::<()>();
+    let statsd = statsd(HASTY, move || {
+        let _ = holds.recv();
+        Err(unknown())
+    });
+    statsd.report(&counts([1]));
+    let end = statsd.close();
+    assert!(!end.wait(Duration::from_millis(1)));
+    drop(held);
+    assert!(end.wait(LONG));
+}
+
+#[test]
+fn the_end_is_told_when_the_last_report_has_been_sent() {
+    let (server, at) = server();
+    let statsd = statsd(HASTY, move || {
+        thread::sleep(Duration::from_millis(100));
+        Ok(vec![at])
+    });
+    actix::System::new().block_on(async {
+        let settings = DispatcherSettings::default();
+        let shared = Arc::new(Shared::new(1, &settings.work));
+        shared.count_refused();
+        let backlog = Arc::new(Backlog::<Queued<(), (), ()>>::new());
+        let statsd_settings = MetricsSettings::new("a host").statsd;
+        let reporter = Reporter::new(statsd, shared, backlog, settings.update_interval, &statsd_settings).start();
+        let (reply_to, reported) = oneshot::channel();
+        reporter.do_send(Finish(reply_to));
+        reported.await.unwrap();
+    });
+    assert!(rest(&server).contains(&"kanaloa.d.web_1.work.received:1|c".to_owned()));
+}
+
+#[test]
+fn where_nobody_listens_the_next_address_is_tried() {
+    let (server, at) = server();
+    let deserted = deserted();
+    let statsd = statsd(PATIENT, move || Ok(vec![deserted, at]));
+    statsd.report(&counts([1, 2, 3]));
+    assert!(statsd.close().wait(LONG));
+    // That the first was lost is known only afterwards.
+    assert_eq!(rest(&server), [line(2), line(3)]);
+}
+
+#[test]
+fn ipv4_comes_first() {
+    let (server, at) = server();
+    let v6 = SocketAddr::new(std::net::Ipv6Addr::LOCALHOST.into(), at.port());
+    let statsd = statsd(PATIENT, move || Ok(vec![v6, at]));
+    statsd.report(&counts([1]));
+    assert!(statsd.close().wait(LONG));
+    assert_eq!(rest(&server), [line(1)]);
+}
+
+#[test]
+fn a_server_that_comes_back_gets_all_but_what_was_sent_before_it_was_missed() {
+    let (server, at) = server();
+    let statsd = statsd(HASTY, move || Ok(vec![at]));
+    statsd.report(&counts([1]));
+    assert_eq!(next(&server), line(1));
+    drop(server);
+    statsd.report(&counts([2, 3, 4]));
+    let server = UdpSocket::bind(at).unwrap();
+    server.set_read_timeout(Some(LONG)).unwrap();
+    let mut last = 0;
+    while last < 4 {
+        let packet = next(&server);
+        let n = (1..=4).find(|n| packet == line(*n)).unwrap();
+        assert!(n > last, "{packet}");
+        last = n;
+    }
+}
+
+#[test]
+fn an_address_that_has_changed_is_found_and_one_that_is_not_found_again_stands() {
+    let ((old, old_at), (new, new_at)) = (server(), server());
+    let (look_up, asked) = in_turn(vec![Some(old_at), Some(old_at), Some(new_at), None]);
+    let always = Pace { retry: LONG, refresh: Duration::ZERO };
+    let statsd = statsd(always, look_up);
+    statsd.report(&counts([1, 2, 3, 4]));
+    assert!(statsd.close().wait(LONG));
+    assert_eq!((rest(&old), rest(&new)), (vec![line(1), line(2)], vec![line(3), line(4)]));
+    assert_eq!(asked.load(Ordering::SeqCst), 4);
+}
