@@ -31,7 +31,8 @@
 //! Accepted here: a reference without a value that a later value hides; white space that optional references without
 //! a value leave beside an object or a list.
 //!
-//! Different: `file("...")` is relative to the including file, not to where the program runs.
+//! Different: `file("...")` is relative to the including file, not to where the program runs. A field that follows an
+//! object, or that is one, needs nothing to part it from the field before it on its line; there that is an error.
 
 mod balance;
 mod include;
