@@ -10,7 +10,8 @@ use log::{info, warn};
 use tokio::time::Instant;
 
 use super::meter::Meter;
-use crate::control::breaker::{BreakerState, stall_threshold};
+use crate::config::CircuitBreakerSettings;
+use crate::control::breaker::{BreakerRules, BreakerState, stall_threshold};
 use crate::dispatcher::Stop;
 use crate::queue::{Backlog, PoolKey, Waiting};
 
@@ -150,5 +151,19 @@ impl<T: Waiting> Handler<Stop> for CircuitBreaker<T> {
 
     fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
         ctx.stop();
+    }
+}
+
+/// The settings as the state machine takes them.
+pub(super) fn rules(settings: &CircuitBreakerSettings) -> BreakerRules {
+    BreakerRules {
+        open_duration_base: settings.open_duration_base,
+        timeout_count_threshold: settings.timeout_count_threshold,
+        max_open_factor: settings.max_open_factor,
+        error_rate_threshold: settings.error_rate_threshold,
+        window: settings.window,
+        minimum_calls: settings.minimum_calls,
+        slow_call_duration: settings.slow_call_duration,
+        slow_call_rate_threshold: settings.slow_call_rate_threshold,
     }
 }

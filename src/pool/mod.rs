@@ -2,6 +2,7 @@
 
 mod autothrottler;
 mod circuit_breaker;
+mod environment;
 mod meter;
 mod names;
 mod redelivery;
@@ -12,9 +13,10 @@ mod status;
 mod worker;
 mod worker_pool;
 
+pub(crate) use environment::{PoolChange, PoolEnvironment, PoolEvent};
 pub(crate) use meter::{Clock, PoolStats};
 pub(crate) use names::Names;
 pub(crate) use redelivery::CloneRequest;
 pub(crate) use station::{Check, ShowRequest};
 pub use status::{CircuitState, PoolState, PoolStatus, WorkerStatus};
-pub(crate) use worker_pool::{EndPool, PoolChange, PoolEnvironment, PoolEvent, WorkerPool};
+pub(crate) use worker_pool::{EndPool, WorkerPool};

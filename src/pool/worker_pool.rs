@@ -7,26 +7,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Message, Recipient, WeakRecipient};
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Message};
 use futures::FutureExt;
 use log::{debug, info, warn};
 use tokio::time::Instant;
 
 use super::autothrottler::{Autothrottler, ScaleTo, throttle};
-use super::circuit_breaker::{Circuit, CircuitBreaker};
-use super::meter::{Clock, Meter, PoolStats};
-use super::names::Names;
-use super::redelivery::{CloneRequest, Redelivery};
+use super::circuit_breaker::{Circuit, CircuitBreaker, rules};
+use super::environment::{PoolChange, PoolEnvironment};
+use super::meter::{Meter, PoolStats};
+use super::redelivery::Redelivery;
 use super::sampler::PoolSampler;
-use super::station::{Check, ShowRequest, Station};
+use super::station::Station;
 use super::worker::{QueuedFor, Worker};
-use crate::config::{CircuitBreakerSettings, DispatcherSettings};
 use crate::control::Outcome;
-use crate::control::breaker::{Breaker, BreakerRules};
-use crate::dispatcher::{Queued, Shared, Stop};
+use crate::control::breaker::Breaker;
+use crate::dispatcher::Stop;
 use crate::handler::{Handler, HandlerError, Source, UNNAMED};
 use crate::panics::{drop_quietly, message_of};
-use crate::queue::{Backlog, ExpireAt, PoolKey, Seat};
+use crate::queue::{PoolKey, Seat};
 
 /// Wait before a handler that could not be made is tried again: this long, doubled with each failure.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -34,29 +33,6 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(10);
 /// How long workers that a lower limit left over stay, for a limit that rises again.
 const SURPLUS_STAYS: Duration = Duration::from_secs(60);
-
-/// What has become of a pool.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct PoolEvent {
-    pub(crate) pool: usize,
-    pub(crate) change: PoolChange,
-}
-
-/// See [`PoolEvent`].
-#[derive(Debug)]
-pub(crate) enum PoolChange {
-    /// The handler could not be made; it is tried again.
-    Failing { failures: u32, error: String },
-    /// There is a handler, and workers pull for it.
-    Running { handler: String, gate: PoolKey, stats: Arc<PoolStats> },
-    /// The dispatcher has another handler of this name.
-    Duplicate { handler: String },
-    /// The handler gets no more work.
-    Ending,
-    /// Its last worker has left.
-    Ended,
-}
 
 /// What a handler said about itself.
 #[derive(Debug, Message)]
@@ -86,56 +62,6 @@ pub(crate) enum EndPool {
 pub(crate) struct WorkerGone {
     /// Or else it was lost and is replaced.
     pub(crate) was_dismissed: bool,
-}
-
-/// Where a pool lives. Dropping it tells the dispatcher that the pool has ended, even one that never started.
-pub(crate) struct PoolEnvironment<Req, Res, Err>
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    Err: Send + 'static,
-{
-    /// The pool's number at its dispatcher.
-    pub(crate) pool: usize,
-    pub(crate) names: Arc<Names>,
-    /// The dispatcher's name.
-    pub(crate) owner: Arc<str>,
-    pub(crate) settings: Arc<DispatcherSettings>,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) backlog: Arc<Backlog<Queued<Req, Res, Err>>>,
-    pub(crate) expirer: Recipient<ExpireAt>,
-    pub(crate) check: Option<Check<Res, Err>>,
-    pub(crate) clone_request: Option<CloneRequest<Req>>,
-    pub(crate) show_request: Option<ShowRequest<Req>>,
-    pub(crate) clock: Clock,
-    /// What random choices start from.
-    pub(crate) seed: u64,
-    pub(crate) dispatcher: WeakRecipient<PoolEvent>,
-}
-
-impl<Req, Res, Err> PoolEnvironment<Req, Res, Err>
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    Err: Send + 'static,
-{
-    fn tell(&self, change: PoolChange) {
-        if let Some(dispatcher) = self.dispatcher.upgrade() {
-            dispatcher.do_send(PoolEvent { pool: self.pool, change });
-        }
-    }
-}
-
-impl<Req, Res, Err> Drop for PoolEnvironment<Req, Res, Err>
-where
-    Req: Send + 'static,
-    Res: Send + 'static,
-    Err: Send + 'static,
-{
-    fn drop(&mut self) {
-        self.names.release(self.pool);
-        self.tell(PoolChange::Ended);
-    }
 }
 
 type EnvironmentOf<H> = PoolEnvironment<<H as Handler>::Request, <H as Handler>::Response, <H as Handler>::Error>;
@@ -406,20 +332,6 @@ impl<H: Handler> Drop for WorkerPool<H> {
             }
             debug!("{}: pool ended", self.title());
         }
-    }
-}
-
-/// The settings as the state machine takes them.
-fn rules(settings: &CircuitBreakerSettings) -> BreakerRules {
-    BreakerRules {
-        open_duration_base: settings.open_duration_base,
-        timeout_count_threshold: settings.timeout_count_threshold,
-        max_open_factor: settings.max_open_factor,
-        error_rate_threshold: settings.error_rate_threshold,
-        window: settings.window,
-        minimum_calls: settings.minimum_calls,
-        slow_call_duration: settings.slow_call_duration,
-        slow_call_rate_threshold: settings.slow_call_rate_threshold,
     }
 }
 

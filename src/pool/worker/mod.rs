@@ -1,5 +1,7 @@
 //! A worker: it pulls a work, hands it to the handler, answers the caller, and pulls the next.
 
+mod again;
+
 use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +22,7 @@ use crate::control::Outcome;
 use crate::dispatcher::{CallError, Claim, Failure, History, Queued, Times, earlier};
 use crate::handler::{Answer, Handler, Instruction, OnCancel, Reply};
 use crate::panics::{drop_quietly, message_of};
-use crate::queue::{Excluded, ExpireAt, Pull, Seat, Waiting};
+use crate::queue::{Pull, Seat, Waiting};
 
 /// The work that a pool's workers pull.
 pub(crate) type QueuedFor<H> = Queued<<H as Handler>::Request, <H as Handler>::Response, <H as Handler>::Error>;
@@ -91,15 +93,6 @@ struct Carried<H: Handler> {
     spare: Option<H::Request>,
     /// The request as the log shows it.
     shown: Option<String>,
-}
-
-/// How a work goes out again.
-struct Again<H: Handler> {
-    request: H::Request,
-    /// How often it has been tried again then.
-    retries: u32,
-    /// How many copies are still to go out then.
-    copies: usize,
 }
 
 /// A slot that is taken, as the meter counts it.
@@ -352,101 +345,6 @@ impl<H: Handler> Duty<H> {
             HandlerIs::Terminated | HandlerIs::Gone => self.seat.shut(),
         }
         self.station.pool.do_send(said);
-    }
-
-    /// Tells the caller, or has the work go out again.
-    #[cold]
-    fn fail(&self, error: CallError<H::Error>, mut carried: Carried<H>, now: Instant) {
-        match self.goes_out_again(&error, &mut carried) {
-            Some(again) => {
-                carried.claim.return_to_queue();
-                self.put_back(again, Some(error), carried, now);
-            }
-            None => carried.claim.end(Err(error)),
-        }
-    }
-
-    /// As [`Duty::fail`] for a work that nobody has answered in time. If its request runs on while it goes out again,
-    /// returns the right to answer it late.
-    fn give_up(
-        &self,
-        error: CallError<H::Error>,
-        mut carried: Carried<H>,
-        on_cancel: OnCancel,
-        now: Instant,
-    ) -> Option<ClaimFor<H>> {
-        if on_cancel == OnCancel::Stop {
-            self.fail(error, carried, now);
-            return None;
-        }
-        let Some(again) = self.goes_out_again(&error, &mut carried) else {
-            carried.claim.end(Err(error));
-            return None;
-        };
-        let claim = carried.claim.fork();
-        let late = std::mem::replace(&mut carried.claim, claim);
-        self.put_back(again, Some(error), carried, now);
-        Some(late)
-    }
-
-    /// How a work whose attempt came to this error goes out again, if it does: as the next copy, or once more.
-    fn goes_out_again(&self, error: &CallError<H::Error>, carried: &mut Carried<H>) -> Option<Again<H>> {
-        let retried = carried.history.as_ref().map_or(0, |history| history.retries);
-        let spare = carried.spare.take();
-        let again = match (&self.station.redelivery, carried.copies) {
-            (None, _) => None,
-            // The next copy need not wait for its time when this one has come to nothing.
-            (Some(redelivery), copies @ 1..) if redelivery.is_worth_another(error) => Some((retried, copies - 1)),
-            (Some(redelivery), _) => redelivery.again(error, retried).map(|retries| (retries, 0)),
-        };
-        self.station.log(error, again.is_some() && spare.is_some(), carried.shown.take());
-        match (spare, again) {
-            (Some(request), Some((retries, copies))) => Some(Again { request, retries, copies }),
-            (spare, _) => {
-                drop_quietly(spare);
-                None
-            }
-        }
-    }
-
-    /// When the next copy of a work goes out, if one does.
-    fn copy_due(&self, started: Instant, carried: &Carried<H>) -> Option<Instant> {
-        let redelivery = self.station.redelivery.as_ref().filter(|_| carried.copies > 0)?;
-        started.checked_add(redelivery.copy_delay())
-    }
-
-    /// Puts the next copy of a work, which will care for those after it, where other workers take it from.
-    fn send_copy(&self, carried: &mut Carried<H>, now: Instant) {
-        let copies = std::mem::take(&mut carried.copies);
-        let Some(redelivery) = &self.station.redelivery else { return };
-        let Some(request) = carried.spare.as_ref().and_then(|spare| redelivery.copy(spare)) else { return };
-        let (claim, class, times) = (carried.claim.fork(), carried.class, carried.times);
-        let history = carried.history.as_ref();
-        let retries = history.map_or(0, |history| history.retries);
-        let excluded = history.map(|history| history.excluded.clone()).unwrap_or_default();
-        let history = Some(Box::new(History { retries, excluded, copies: copies - 1, last: None }));
-        self.queue(Queued { request, claim, class, times, history }, now);
-    }
-
-    /// Puts a work where the workers of other handlers, if there are any, take it from.
-    fn put_back(&self, again: Again<H>, last: Option<CallError<H::Error>>, carried: Carried<H>, now: Instant) {
-        let Carried { claim, class, times, history, .. } = carried;
-        let Again { request, retries, copies } = again;
-        let excluded = history.map(|history| history.excluded).unwrap_or_else(Excluded::new);
-        let history = Some(Box::new(History { retries, excluded, copies, last }));
-        self.queue(Queued { request, claim, class, times, history }, now);
-    }
-
-    fn queue(&self, work: QueuedFor<H>, now: Instant) {
-        let ends_at = work.times.ends_at(self.station.request_timeout);
-        match self.seat.put_back(work, ends_at, now) {
-            Ok(()) => {
-                if let Some(at) = ends_at {
-                    self.station.expirer.do_send(ExpireAt(at));
-                }
-            }
-            Err((work, reason)) => work.refuse(reason),
-        }
     }
 
     /// A handler that fails faster than it serves would pull ever more work away from the others: where there are

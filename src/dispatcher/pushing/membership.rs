@@ -1,0 +1,247 @@
+//! Handlers that come and go.
+
+use std::sync::Arc;
+
+use actix::{Arbiter, AsyncContext, Context, Handler, Message};
+use log::{info, warn};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::{Plan, PushingDispatcher, Regulation};
+use crate::dispatcher::Rejection;
+use crate::dispatcher::pools::{AddHandlerError, HandlerSource, Pool, RemoveHandlerError};
+use crate::dispatcher::regulator::Begin;
+use crate::dispatcher::shared::Gate;
+use crate::dispatcher::shutdown::Life;
+use crate::metrics::{Follow, Unfollow};
+use crate::pool::{EndPool, PoolChange, PoolEnvironment, PoolEvent, PoolState};
+use crate::queue::{Resume, Waiting};
+
+/// Pools that have ended are shown for a while, but no more than this many.
+const MOST_ENDED_POOLS: usize = 16;
+
+/// Here is another handler.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct AddHandler<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    pub(crate) source: HandlerSource<Req, Res, Err>,
+    pub(crate) reply_to: oneshot::Sender<Result<(), AddHandlerError>>,
+}
+
+/// The handler of this name is to get no more work.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct RemoveHandler {
+    pub(crate) name: String,
+    pub(crate) reply_to: oneshot::Sender<Result<(), RemoveHandlerError>>,
+}
+
+impl<Req, Res, Err> PushingDispatcher<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    /// Starts a pool for a handler; `adding` is told what becomes of it.
+    pub(super) fn start_pool(
+        &mut self,
+        source: HandlerSource<Req, Res, Err>,
+        mut adding: Option<oneshot::Sender<Result<(), AddHandlerError>>>,
+        ctx: &mut Context<Self>,
+    ) {
+        let (id, name) = (self.pools_so_far, source.name().map(str::to_owned));
+        let refuse = |adding: Option<oneshot::Sender<_>>, error| {
+            adding.map(|adding| adding.send(Err(error)));
+        };
+        if self.ending.life != Life::Serving {
+            return refuse(adding, AddHandlerError::ShuttingDown);
+        }
+        if let Some(name) = &name {
+            if !self.names.claim(name, id) {
+                warn!("dispatcher {}: a second handler {name}: it gets no work", self.plan.name);
+                return refuse(adding, AddHandlerError::Duplicate { name: name.clone() });
+            }
+            if let Some(adding) = adding.take() {
+                // An error means that nobody waits for it any more.
+                let _ = adding.send(Ok(()));
+            }
+        }
+        let Some(queue) = &self.queue else { return };
+        self.pools_so_far += 1;
+        self.expects_handler = false;
+        let Plan { settings, shared, backlog, check, clone_request, show_request, clock, seed, .. } = &self.plan;
+        let environment = PoolEnvironment {
+            pool: id,
+            names: Arc::clone(&self.names),
+            owner: Arc::clone(&self.plan.name),
+            settings: Arc::clone(settings),
+            shared: Arc::clone(shared),
+            backlog: Arc::clone(backlog),
+            expirer: queue.expirer.clone().recipient(),
+            check: check.clone(),
+            clone_request: *clone_request,
+            show_request: *show_request,
+            clock: *clock,
+            seed: *seed,
+            dispatcher: ctx.address().downgrade().recipient(),
+        };
+        let state = PoolState::Starting { failures: 0, last_error: None };
+        let control = source.spawn(&Arbiter::current(), environment);
+        let pool = Pool { handler: name, state, gate: None, stats: None, control, adding, removing: Vec::new() };
+        self.pools.insert(id, pool);
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.pools.values().any(|pool| pool.state == PoolState::Running)
+    }
+
+    /// Whether a handler may come, where there is none.
+    pub(super) fn may_one_come(&self) -> bool {
+        let is_starting = |pool: &Pool| matches!(pool.state, PoolState::Starting { .. });
+        let expects_one = self.expects_handler && self.ending.life == Life::Serving;
+        expects_one || self.pools.values().any(is_starting)
+    }
+
+    /// Opens or shuts the door as the pools allow.
+    pub(super) fn follow_pools(&mut self) {
+        if self.is_running() {
+            self.plan.backlog.serve();
+            self.plan.shared.set_gate(Gate::Open);
+            let regulation = self.queue.as_ref().and_then(|queue| queue.regulation.as_ref());
+            if let Some(Regulation { regulator, sampler }) = regulation {
+                regulator.do_send(Begin);
+                if self.plan.shared.start_sampling() {
+                    sampler.do_send(Resume);
+                }
+            }
+            return;
+        }
+        let may_one_come = self.may_one_come();
+        if may_one_come && !self.grace.is_over {
+            return;
+        }
+        self.plan.shared.set_gate(Gate::NoHandlers);
+        // What is to be done at least once waits as long as there is hope.
+        if !may_one_come || !self.plan.settings.work.at_least_once {
+            for work in self.plan.backlog.turn_away(Rejection::NoHandlers, Instant::now()) {
+                work.refuse(Rejection::NoHandlers);
+            }
+        }
+    }
+
+    /// Shows no more than some pools that have ended.
+    fn forget_ended(&mut self) {
+        let ended = |(_, pool): &(&usize, &Pool)| pool.state == PoolState::Ended;
+        if self.pools.iter().filter(ended).count() > MOST_ENDED_POOLS
+            && let Some((&oldest, _)) = self.pools.iter().find(ended)
+        {
+            self.pools.remove(&oldest);
+        }
+    }
+}
+
+impl<Req, Res, Err> Handler<AddHandler<Req, Res, Err>> for PushingDispatcher<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    type Result = ();
+
+    fn handle(&mut self, AddHandler { source, reply_to }: AddHandler<Req, Res, Err>, ctx: &mut Self::Context) {
+        self.start_pool(source, Some(reply_to), ctx);
+    }
+}
+
+impl<Req, Res, Err> Handler<RemoveHandler> for PushingDispatcher<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    type Result = ();
+
+    fn handle(&mut self, RemoveHandler { name, reply_to }: RemoveHandler, ctx: &mut Self::Context) {
+        let mut named = self.pools.values_mut().filter(|pool| pool.handler.as_deref() == Some(&name));
+        let Some(pool) = named.find(|pool| pool.state != PoolState::Ended) else {
+            // An error means that nobody waits for it any more.
+            let _ = reply_to.send(Err(RemoveHandlerError::Unknown { name }));
+            return;
+        };
+        let was_running = pool.state == PoolState::Running;
+        pool.state = PoolState::Ending;
+        pool.removing.push(reply_to);
+        pool.control.do_send(EndPool::InTime);
+        self.expects_handler = true;
+        if was_running && !self.is_running() {
+            self.begin_grace(ctx);
+        }
+        self.follow_pools();
+    }
+}
+
+impl<Req, Res, Err> Handler<PoolEvent> for PushingDispatcher<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    type Result = ();
+
+    fn handle(&mut self, event: PoolEvent, ctx: &mut Self::Context) {
+        let Some(pool) = self.pools.get_mut(&event.pool) else { return };
+        match event.change {
+            PoolChange::Failing { failures, error } => {
+                let was_running = pool.state == PoolState::Running;
+                if pool.is_alive() {
+                    pool.state = PoolState::Starting { failures, last_error: Some(error) };
+                }
+                if was_running {
+                    self.begin_grace(ctx);
+                }
+            }
+            PoolChange::Running { handler, gate, stats } => {
+                if let Some(reporter) = &self.reporter {
+                    let (handler, stats) = (handler.clone(), Arc::clone(&stats));
+                    reporter.do_send(Follow { pool: event.pool, handler, gate, stats });
+                }
+                pool.handler = Some(handler);
+                (pool.gate, pool.stats) = (Some(gate), Some(stats));
+                // It may have been told to end meanwhile.
+                if pool.is_alive() {
+                    pool.state = PoolState::Running;
+                }
+                pool.added(Ok(()));
+            }
+            PoolChange::Duplicate { handler } => pool.added(Err(AddHandlerError::Duplicate { name: handler })),
+            PoolChange::Ending => pool.state = PoolState::Ending,
+            PoolChange::Ended => {
+                (pool.gate, pool.state) = (None, PoolState::Ended);
+                if let Some(reporter) = &self.reporter {
+                    reporter.do_send(Unfollow(event.pool));
+                }
+                pool.added(Err(AddHandlerError::NotMade));
+                let removing = std::mem::take(&mut pool.removing);
+                if !removing.is_empty() {
+                    self.pools.remove(&event.pool);
+                }
+                for asker in removing {
+                    // An error means that nobody waits for it any more.
+                    let _ = asker.send(Ok(()));
+                }
+                self.forget_ended();
+                let is_last = self.pools.values().all(|pool| pool.state == PoolState::Ended);
+                if is_last && self.plan.settings.worker_pool.shutdown_on_all_worker_death {
+                    info!("dispatcher {}: its last handler has ended, and so does it", self.plan.name);
+                    self.drain(ctx);
+                }
+            }
+        }
+        self.follow_pools();
+    }
+}
