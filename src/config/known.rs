@@ -48,8 +48,9 @@ impl Known {
         match self {
             Known::Foreign => found(self),
             Known::Top(kanaloa) if key == ROOT => found(kanaloa),
-            // A root that is nearly ours is ours misspelt, and would otherwise be ignored without a word.
-            Known::Top(_) if nearest(key, [ROOT]).is_some() => None,
+            // A root that is nearly ours is ours misspelt, and one that belongs below it has lost it: either would otherwise
+            // be ignored without a word.
+            Known::Top(_) if misspelt_root(key) || lost_root(key) => None,
             Known::Top(_) => found(&Known::Foreign),
             Known::Setting => None,
             Known::Named(each) => found(each),
@@ -78,15 +79,26 @@ impl Known {
 
     /// The key that was probably meant: a near one here, else one of nearly that name further down.
     pub(super) fn suggestion(&self, key: &str) -> Option<String> {
+        let written = key;
         let key = kebab(key);
         match self {
-            Known::Top(_) => nearest(&key, [ROOT]).map(str::to_owned),
+            Known::Top(_) if misspelt_root(written) => Some(ROOT.to_owned()),
+            Known::Top(_) => Some(format!("{ROOT}.{key}")).filter(|_| lost_root(written)),
             Known::Section(keys) => nearest(&key, keys.keys().map(String::as_str)).map(str::to_owned).or_else(|| {
                 keys.iter().find_map(|(name, known)| known.suggestion(&key).map(|rest| format!("{name}.{rest}")))
             }),
             Known::Foreign | Known::Setting | Known::Named(_) => None,
         }
     }
+}
+
+fn misspelt_root(key: &str) -> bool {
+    key.eq_ignore_ascii_case(ROOT) || nearest(key, [ROOT]).is_some()
+}
+
+/// `statsD` may be another library's.
+fn lost_root(key: &str) -> bool {
+    [DEFAULT_DISPATCHER, DEFAULT_PULLING_DISPATCHER, DISPATCHERS].iter().any(|name| spells(key, name))
 }
 
 /// Whether `key` is `name`, which is in kebab-case, as it stands or in camelCase.

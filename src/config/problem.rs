@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-/// Settings that cannot be used. Displays as one line for each problem.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Settings that cannot be used. Displays as one line for each problem, and so it does where a program prints what its
+/// `main` returns.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub struct SettingsError {
     problems: Vec<Problem>,
 }
@@ -16,6 +17,12 @@ impl SettingsError {
     /// Everything that is wrong, in the order of the files and lines. Never empty.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+}
+
+impl fmt::Debug for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

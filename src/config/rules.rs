@@ -18,6 +18,9 @@ const SMALLEST_PACKET: usize = 64;
 /// The most that a UDP datagram carries over IPv4.
 const LARGEST_PACKET: usize = 65_507;
 
+/// Each takes some kilobytes: more would not fit.
+const MOST_WORKERS: usize = 1_000_000;
+
 /// A rule that settings break.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Broken {
@@ -62,6 +65,11 @@ pub(super) fn broken(settings: &DispatcherSettings) -> Vec<Broken> {
     let (min, max) = (pool.min_pool_size, pool.max_pool_size);
     rules.at_least_one(keys::STARTING_POOL_SIZE, pool.starting_pool_size);
     rules.at_least_one(keys::MIN_POOL_SIZE, min);
+    for (key, size) in [(keys::STARTING_POOL_SIZE, pool.starting_pool_size), (keys::MAX_POOL_SIZE, max)] {
+        if size > MOST_WORKERS {
+            rules.add(&[key], &format!("at most {MOST_WORKERS}"), size.to_string());
+        }
+    }
     if min > max {
         let found = format!("{min} > {max}");
         rules.add(&[keys::MIN_POOL_SIZE, keys::MAX_POOL_SIZE], "min-pool-size <= max-pool-size", found);

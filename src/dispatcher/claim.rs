@@ -5,8 +5,9 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use parking_lot::Mutex;
 use slab::Slab;
+use smallvec::SmallVec;
 
-use super::error::CallError;
+use super::error::{CallError, Timeout};
 use super::ticket::Ticket;
 use crate::panics::drop_quietly;
 
@@ -53,19 +54,33 @@ impl<Res: Send + 'static, Err: Send + 'static> Claim<Res, Err> {
         }
     }
 
-    /// Ends the carrier with this answer, and the work unless others may still do better.
-    pub(crate) fn end(self, answer: Result<Res, CallError<Err>>) {
+    /// Ends the carrier with this answer, and the work unless others may still do better. Returns the places of carriers
+    /// that wait in vain then.
+    pub(crate) fn end(self, answer: Result<Res, CallError<Err>>) -> Places {
         match self {
-            Claim::Sole(ticket) => ticket.end(answer),
+            Claim::Sole(ticket) => {
+                ticket.end(answer);
+                Places::new()
+            }
             Claim::Joint(share) => share.end(answer),
         }
     }
 
-    /// Ends the carrier of a work that [is over](Claim::is_over).
-    pub(crate) fn abandon(self) {
+    /// As [`Claim::end`], for a work that [is over](Claim::is_over).
+    pub(crate) fn abandon(self) -> Places {
         match self {
-            Claim::Sole(ticket) => ticket.abandon(),
+            Claim::Sole(ticket) => {
+                ticket.abandon();
+                Places::new()
+            }
             Claim::Joint(share) => share.abandon(),
+        }
+    }
+
+    /// The carrier waits at this place among those that go out again.
+    pub(crate) fn waits_at(&mut self, place: u64) {
+        if let Claim::Joint(share) = self {
+            share.waits_at(place);
         }
     }
 
@@ -83,6 +98,9 @@ impl<Res: Send + 'static, Err: Send + 'static> Claim<Res, Err> {
     }
 }
 
+/// Where carriers wait that go out again.
+pub(crate) type Places = SmallVec<[u64; 2]>;
+
 /// A work that has several carriers.
 #[derive(Debug)]
 struct Joint<Res, Err> {
@@ -93,11 +111,19 @@ struct Joint<Res, Err> {
 struct State<Res, Err> {
     /// Until the work has ended.
     ticket: Option<Ticket<Res, Err>>,
-    /// The carriers that are left, and what wakes those that are at a handler.
-    carriers: Slab<Option<Waker>>,
+    /// The carriers that are left.
+    carriers: Slab<Carrier>,
     in_service: usize,
     /// What the last carrier that failed came to.
     failure: Option<CallError<Err>>,
+}
+
+#[derive(Debug, Default)]
+struct Carrier {
+    /// Wakes it, if it is at a handler.
+    waker: Option<Waker>,
+    /// Where it waited last.
+    place: Option<u64>,
 }
 
 impl<Res: Send + 'static, Err: Send + 'static> Wake for Joint<Res, Err> {
@@ -109,7 +135,7 @@ impl<Res: Send + 'static, Err: Send + 'static> Wake for Joint<Res, Err> {
 }
 
 fn take_wakers<Res, Err>(state: &mut State<Res, Err>) -> Vec<Waker> {
-    state.carriers.iter_mut().filter_map(|(_, waker)| waker.take()).collect()
+    state.carriers.iter_mut().filter_map(|(_, carrier)| carrier.waker.take()).collect()
 }
 
 /// One carrier's share in a work.
@@ -125,13 +151,13 @@ impl<Res: Send + 'static, Err: Send + 'static> Share<Res, Err> {
     fn of(ticket: Ticket<Res, Err>) -> Self {
         let is_in_service = ticket.is_in_service();
         let mut carriers = Slab::new();
-        let key = carriers.insert(None);
+        let key = carriers.insert(Carrier::default());
         let state = State { ticket: Some(ticket), carriers, in_service: usize::from(is_in_service), failure: None };
         Share { joint: Arc::new(Joint { state: Mutex::new(state) }), key, is_in_service, has_ended: false }
     }
 
     fn another(&self) -> Self {
-        let key = self.joint.state.lock().carriers.insert(None);
+        let key = self.joint.state.lock().carriers.insert(Carrier::default());
         Share { joint: Arc::clone(&self.joint), key, is_in_service: false, has_ended: false }
     }
 
@@ -160,34 +186,49 @@ impl<Res: Send + 'static, Err: Send + 'static> Share<Res, Err> {
         if ticket.poll_abandoned(&mut Context::from_waker(&all)).is_ready() {
             return Poll::Ready(());
         }
-        if let Some(waker) = state.carriers.get_mut(self.key) {
-            waker.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
+        if let Some(carrier) = state.carriers.get_mut(self.key) {
+            carrier.waker.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
         }
         Poll::Pending
+    }
+
+    fn waits_at(&mut self, place: u64) {
+        if let Some(carrier) = self.joint.state.lock().carriers.get_mut(self.key) {
+            carrier.place = Some(place);
+        }
     }
 }
 
 impl<Res, Err> Share<Res, Err> {
-    fn end(mut self, answer: Result<Res, CallError<Err>>) {
-        self.finish(Some(answer));
+    fn end(mut self, answer: Result<Res, CallError<Err>>) -> Places {
+        self.finish(Some(answer))
     }
 
-    fn abandon(mut self) {
-        self.finish(None);
+    fn abandon(mut self) -> Places {
+        self.finish(None)
     }
 
     /// `None`: there is no use in an answer.
-    fn finish(&mut self, answer: Option<Result<Res, CallError<Err>>>) {
+    fn finish(&mut self, answer: Option<Result<Res, CallError<Err>>>) -> Places {
         self.has_ended = true;
         let mut guard = self.joint.state.lock();
         let state = &mut *guard;
         state.carriers.remove(self.key);
         let is_last = state.carriers.is_empty();
-        let decides = is_last || matches!(answer, Some(Ok(_)));
+        // No carrier can do better than the first success, nor after the caller's own limit.
+        let over = |timeout: &Timeout| matches!(timeout, Timeout::Request(_) | Timeout::Deadline);
+        let is_final = match &answer {
+            Some(Ok(_)) => true,
+            Some(Err(CallError::TimedOut(timeout))) => over(timeout),
+            _ => false,
+        };
+        let decides = is_last || is_final;
         let is_abandoned = state.ticket.as_ref().is_some_and(Ticket::is_abandoned);
         let ticket = if decides || is_abandoned { state.ticket.take() } else { None };
         leave_service(state, &mut self.is_in_service);
-        let others = if ticket.is_some() { take_wakers(state) } else { Vec::new() };
+        let has_ended = ticket.is_some();
+        let others = if has_ended { take_wakers(state) } else { Vec::new() };
+        let places = state.carriers.iter().filter(|_| has_ended).filter_map(|(_, carrier)| carrier.place).collect();
         // A work that has failed at a handler cannot be said not to have been at one.
         let answer = match answer {
             Some(Err(CallError::Rejected(reason))) => {
@@ -219,6 +260,7 @@ impl<Res, Err> Share<Res, Err> {
         };
         drop_quietly(forgotten);
         others.into_iter().for_each(Waker::wake);
+        places
     }
 }
 
@@ -233,7 +275,7 @@ fn leave_service<Res, Err>(state: &mut State<Res, Err>, is_in_service: &mut bool
 }
 
 impl<Res, Err> Drop for Share<Res, Err> {
-    /// Dropped on the way: others may still answer, or else the ticket does so by itself.
+    /// Dropped on the way: others may still answer, or else the ticket does so by itself, unless one has failed before.
     fn drop(&mut self) {
         if self.has_ended {
             return;
@@ -241,10 +283,17 @@ impl<Res, Err> Drop for Share<Res, Err> {
         let mut guard = self.joint.state.lock();
         let state = &mut *guard;
         state.carriers.remove(self.key);
-        let ticket = if state.carriers.is_empty() { state.ticket.take() } else { None };
+        let is_last = state.carriers.is_empty();
+        let (ticket, failure) = if is_last { (state.ticket.take(), state.failure.take()) } else { (None, None) };
         leave_service(state, &mut self.is_in_service);
         drop(guard);
-        drop(ticket);
+        match (ticket, failure) {
+            (Some(ticket), Some(failure)) => ticket.end(Err(failure)),
+            (ticket, failure) => {
+                drop(ticket);
+                drop_quietly(failure);
+            }
+        }
     }
 }
 
@@ -339,6 +388,35 @@ mod tests {
         second.end(refused());
         first.end(failed(1));
         assert_eq!(fixture.answer(), Some(failed(1)));
+    }
+
+    #[test]
+    fn nor_does_one_that_is_dropped() {
+        let (mut fixture, first, second) = Fixture::new();
+        first.end(failed(1));
+        drop(second);
+        assert_eq!(fixture.answer(), Some(failed(1)));
+    }
+
+    #[test]
+    fn the_caller_s_own_limit_is_final() {
+        let (mut fixture, first, second) = Fixture::new();
+        second.end(Err(CallError::TimedOut(Timeout::Deadline)));
+        assert_eq!(
+            (fixture.answer(), fixture.counts()),
+            (Some(Err(CallError::TimedOut(Timeout::Deadline))), (0, 0, 1))
+        );
+        assert!(first.is_over());
+    }
+
+    #[test]
+    fn who_ends_a_work_learns_where_others_wait_for_it() {
+        let (_fixture, first, mut second) = Fixture::new();
+        second.waits_at(7);
+        assert_eq!(first.end(Ok(1)).as_slice(), [7]);
+        let (_fixture, first, mut second) = Fixture::new();
+        second.waits_at(7);
+        assert!(first.end(failed(1)).is_empty());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::claim::Claim;
+use super::claim::{Claim, Places};
 use super::error::{CallError, Rejection, Timeout};
 use crate::panics::drop_quietly;
 use crate::queue::{Excluded, Patience, Waiting};
@@ -88,14 +88,16 @@ where
     Err: Send + 'static,
 {
     /// Ends a work whose answer is of no use any more.
-    pub(crate) fn abandon(self) {
+    pub(crate) fn abandon(self) -> Places {
         let Queued { request, claim, .. } = self;
-        claim.abandon();
+        let places = claim.abandon();
         drop_quietly(request);
+        places
     }
 
     fn fail(self, error: CallError<Err>) {
         let Queued { request, claim, .. } = self;
+        // Other carriers that wait have the same limits.
         claim.end(Err(error));
         drop_quietly(request);
     }
@@ -138,6 +140,14 @@ where
         // One that has been at a handler cannot be said not to have been.
         let error = self.history.take().and_then(|history| history.last).unwrap_or(CallError::Rejected(reason));
         self.fail(error);
+    }
+
+    fn waits_at(&mut self, place: u64) {
+        self.claim.waits_at(place);
+    }
+
+    fn discard(self) {
+        drop(self.abandon());
     }
 
     fn excluded(&mut self) -> Option<&mut Excluded> {

@@ -7,28 +7,30 @@ use actix::{Actor, ActorContext, Context, Handler, Message};
 use super::Stop;
 use super::shared::Shared;
 use crate::config::{BackPressureAlgorithm, BackPressureSettings};
-use crate::control::regulator::{ExpectedWait, Kanaloa, KanaloaRules, Pie, PieRules, QueueSample, Regulator};
+use crate::control::regulator::{
+    Admission, ExpectedWait, Kanaloa, KanaloaRules, Pie, PieRules, QueueSample, Regulator,
+};
 
 impl Message for QueueSample {
     type Result = ();
 }
 
-/// There is a handler: from now on it is known where work goes.
+/// Whether there is a handler: only then is it known where work goes. Without one everything is let in and nothing is shed.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Begin;
+pub(crate) struct Regulate(pub(crate) bool);
 
 /// Turns samples of the queue into the published admission.
 #[derive(Debug)]
 pub(crate) struct RegulatorActor {
     shared: Arc<Shared>,
     law: Box<dyn Regulator>,
-    has_begun: bool,
+    regulates: bool,
 }
 
 impl RegulatorActor {
     pub(crate) fn new(shared: Arc<Shared>, law: Box<dyn Regulator>) -> Self {
-        RegulatorActor { shared, law, has_begun: false }
+        RegulatorActor { shared, law, regulates: false }
     }
 }
 
@@ -70,11 +72,14 @@ impl Actor for RegulatorActor {
     type Context = Context<Self>;
 }
 
-impl Handler<Begin> for RegulatorActor {
+impl Handler<Regulate> for RegulatorActor {
     type Result = ();
 
-    fn handle(&mut self, _: Begin, _: &mut Self::Context) {
-        self.has_begun = true;
+    fn handle(&mut self, Regulate(regulates): Regulate, _: &mut Self::Context) {
+        if self.regulates && !regulates {
+            self.shared.publish(Admission::open());
+        }
+        self.regulates = regulates;
     }
 }
 
@@ -84,7 +89,7 @@ impl Handler<QueueSample> for RegulatorActor {
     fn handle(&mut self, sample: QueueSample, _: &mut Self::Context) {
         let admission = self.law.sample(&sample);
         self.shared.set_at_rest(self.law.is_at_rest());
-        if self.has_begun {
+        if self.regulates {
             self.shared.publish(admission);
         }
     }

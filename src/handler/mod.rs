@@ -63,7 +63,7 @@ pub trait Handler: 'static {
     ///
     /// # Panics
     ///
-    /// A panic costs the pool a worker, until that is replaced.
+    /// A panic costs the pool a worker, until that is replaced; the work counts as one whose handler is gone.
     fn on_cancel(&self) -> OnCancel {
         OnCancel::Stop
     }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::meter::Meter;
 use crate::config::CircuitBreakerSettings;
-use crate::control::breaker::{BreakerRules, BreakerState, stall_threshold};
+use crate::control::breaker::{BreakerRules, BreakerState, SHORTEST_STALL, stall_threshold};
 use crate::dispatcher::Stop;
 use crate::queue::{Backlog, PoolKey, Waiting};
 
@@ -36,6 +36,7 @@ pub(crate) struct CircuitBreaker<T: Waiting> {
     backlog: Arc<Backlog<T>>,
     gate: PoolKey,
     meter: Rc<Meter>,
+    service_timeout: Duration,
     pool: Recipient<Circuit>,
     is_watching: Rc<Cell<bool>>,
 }
@@ -46,8 +47,9 @@ pub(crate) struct BreakerLink<T: Waiting> {
     is_watching: Rc<Cell<bool>>,
 }
 
-/// How long a handler whose process time is not known is left before it is looked at again.
-const UNKNOWN: Duration = Duration::from_secs(1);
+/// Where nothing is known of the process time, this part of the service-timeout is a stall: 6 s of the usual minute. A
+/// handler that is only slow to begin with loses little: its first answer ends the open time.
+const UNKNOWN_PART: u32 = 10;
 
 impl<T: Waiting> CircuitBreaker<T> {
     /// `name`: the dispatcher's and the handler's, for the log.
@@ -56,35 +58,51 @@ impl<T: Waiting> CircuitBreaker<T> {
         backlog: Arc<Backlog<T>>,
         gate: PoolKey,
         meter: Rc<Meter>,
+        service_timeout: Duration,
         pool: Recipient<Circuit>,
     ) -> BreakerLink<T> {
         let is_watching = Rc::new(Cell::new(false));
-        let breaker =
-            Actor::start(CircuitBreaker { name, backlog, gate, meter, pool, is_watching: Rc::clone(&is_watching) });
+        let breaker = Actor::start(CircuitBreaker {
+            name,
+            backlog,
+            gate,
+            meter,
+            service_timeout,
+            pool,
+            is_watching: Rc::clone(&is_watching),
+        });
         BreakerLink { breaker, is_watching }
     }
 
     /// Opens when all that may be in service has been so for too long without a sign of life.
     fn look(&mut self, ctx: &mut Context<Self>) {
         let (now, view) = (Instant::now(), self.backlog.view(self.gate));
-        let threshold = stall_threshold(self.meter.process_time());
-        let wait = match (view.full_since, threshold) {
-            (Some(since), Some(threshold)) => {
+        let threshold = self.threshold();
+        let wait = match view.full_since {
+            Some(since) => {
                 let waited = now.saturating_duration_since(since);
                 if waited < threshold {
-                    threshold - waited
+                    // What counts as a stall may become less meanwhile.
+                    (threshold - waited).min(SHORTEST_STALL)
                 } else {
                     if let Some(circuit) = self.meter.stalled(now, since) {
                         self.backlog.set_circuit(self.gate, circuit.state, circuit.open_until);
                         self.follow(circuit, ctx);
                     }
-                    threshold
+                    SHORTEST_STALL
                 }
             }
-            _ if view.busy > view.stuck => threshold.unwrap_or(UNKNOWN),
-            _ => return self.is_watching.set(false),
+            None if view.busy > view.stuck => SHORTEST_STALL,
+            None => return self.is_watching.set(false),
         };
         ctx.run_later(wait, Self::look);
+    }
+
+    /// For how long all that is in flight must have been without a sign of life. A handler that has never answered is
+    /// measured by its peers, or else by the time that it was given.
+    fn threshold(&self) -> Duration {
+        let known = self.meter.process_time().or_else(|| self.backlog.process_time_beside(self.gate));
+        stall_threshold(known).unwrap_or((self.service_timeout / UNKNOWN_PART).max(SHORTEST_STALL))
     }
 
     /// What the gate knows already.

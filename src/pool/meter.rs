@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::autothrottler::{Autothrottler, Proposal};
 use super::circuit_breaker::Circuit;
 use super::status::CircuitState;
-use crate::control::breaker::{Breaker, BreakerState, stall_threshold};
+use crate::control::breaker::{Breaker, BreakerState, SHORTEST_STALL, stall_threshold};
 use crate::control::throttle::{PoolSample, Throttle};
 use crate::control::{Attempt, Outcome};
 use crate::metrics::Timer;
@@ -248,8 +248,8 @@ impl Meter {
         if outcome == Outcome::Success {
             // One that hung says how long the service hung rather than how long it takes. But what takes so long by now
             // must become known, or the next would be taken to hang too.
-            let longest = if is_left_behind { stall_threshold(self.process_time()).map(|time| 2 * time) } else { None };
-            let counted = longest.map_or(process_time, |longest| process_time.min(longest));
+            let longest = || 2 * stall_threshold(self.process_time()).unwrap_or(SHORTEST_STALL);
+            let counted = if is_left_behind { process_time.min(longest()) } else { process_time };
             let mean = inner.process_time.add(counted, limit);
             self.stats.process_time.store(mean.max(1.0).to_bits(), Ordering::Relaxed);
             if let Some(timers) = &self.stats.timers {

@@ -184,7 +184,8 @@ impl<H: Handler> WorkerPool<H> {
         let gate = backlog.add_gate(limit, Arc::clone(&stats));
         let breaker = breaks.then(|| {
             let (backlog, meter) = (Arc::clone(backlog), Rc::clone(&meter));
-            CircuitBreaker::start(title, backlog, gate, meter, ctx.address().recipient())
+            let timeout = settings.work.service_timeout;
+            CircuitBreaker::start(title, backlog, gate, meter, timeout, ctx.address().recipient())
         });
         let sampler = meter
             .sampling_interval()
@@ -216,7 +217,7 @@ impl<H: Handler> WorkerPool<H> {
     fn refill(&mut self) {
         let Some(post) = self.post.as_ref().filter(|_| !self.is_ending) else { return };
         let stuck = self.environment.backlog.view(post.gate).stuck;
-        while self.workers < post.stats.limit() + stuck {
+        while self.workers < post.stats.limit().saturating_add(stuck) {
             let Some(seat) = Seat::take(Arc::clone(&self.environment.backlog), post.gate) else { return };
             Worker::new(seat, Rc::clone(&post.station)).start();
             self.workers += 1;

@@ -121,6 +121,8 @@ mod tests {
         fn refuse(self, _: Rejection) {
             self.refused.lock().unwrap().push(self.id);
         }
+        fn waits_at(&mut self, _: u64) {}
+        fn discard(self) {}
         fn excluded(&mut self) -> Option<&mut Excluded> {
             None
         }

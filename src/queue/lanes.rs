@@ -253,6 +253,8 @@ mod tests {
         fn arrived(&mut self, _: Instant) {}
         fn expire(self, _: Instant, _: Patience, _: f64) {}
         fn refuse(self, _: Rejection) {}
+        fn waits_at(&mut self, _: u64) {}
+        fn discard(self) {}
         fn excluded(&mut self) -> Option<&mut Excluded> {
             None
         }

@@ -51,6 +51,7 @@ impl<T: Waiting> Retries<T> {
             }
         };
         self.dated.extend(ends_at.map(|at| (at, number)));
+        work.waits_at(number);
         self.works.insert(number, (work, ends_at));
     }
 
@@ -100,7 +101,8 @@ impl<T: Waiting> Retries<T> {
         }
     }
 
-    fn take(&mut self, number: u64) -> Option<T> {
+    /// Takes out the work at a place, if it is still there.
+    pub(crate) fn take(&mut self, number: u64) -> Option<T> {
         let (work, ends_at) = self.works.remove(&number)?;
         self.groups.retain_mut(|group| {
             group.members.remove(&number);
@@ -142,6 +144,8 @@ mod tests {
         }
         fn expire(self, _: Instant, _: Patience, _: f64) {}
         fn refuse(self, _: Rejection) {}
+        fn waits_at(&mut self, _: u64) {}
+        fn discard(self) {}
         fn excluded(&mut self) -> Option<&mut Excluded> {
             Some(&mut self.excluded)
         }

@@ -33,6 +33,12 @@ pub(crate) trait Waiting: Debug + Send + 'static {
     /// Answers a work that does not go to a handler.
     fn refuse(self, reason: Rejection);
 
+    /// Takes note of its place among the works that go out again.
+    fn waits_at(&mut self, place: u64);
+
+    /// Ends a work whose answer is of no use any more.
+    fn discard(self);
+
     /// The handlers that should not get it; `None` for a work that has not been at one.
     fn excluded(&mut self) -> Option<&mut Excluded>;
 }

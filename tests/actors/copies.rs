@@ -254,3 +254,70 @@ fn a_request_whose_copying_panics_is_served_once() {
         }
     });
 }
+
+/// A request that counts how many of it there are.
+struct Counted(Arc<AtomicU32>);
+
+impl Counted {
+    fn new(alive: &Arc<AtomicU32>) -> Self {
+        alive.fetch_add(1, Ordering::Relaxed);
+        Counted(Arc::clone(alive))
+    }
+}
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        Counted::new(&self.0)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Answers after 20 ms, or never and runs on.
+struct Sometimes {
+    name: &'static str,
+    hangs: bool,
+}
+
+impl Handler for Sometimes {
+    type Request = Counted;
+    type Response = ();
+    type Error = ();
+
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    async fn handle(&self, _: Counted) -> kanaloa::Reply<(), ()> {
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
+        sleep_ms(20).await;
+        kanaloa::Reply::success(())
+    }
+
+    fn on_cancel(&self) -> kanaloa::OnCancel {
+        kanaloa::OnCancel::RunOn
+    }
+}
+
+#[test]
+fn copies_that_wait_in_vain_are_not_kept() {
+    virtual_time(async {
+        let alive = Arc::new(AtomicU32::new(0));
+        let builder = PushingDispatcher::builder("kept").settings(copying(2, 10)).clone_requests();
+        let builder = builder.handler(Sometimes { name: "good", hangs: false });
+        let handle = builder.handler(Sometimes { name: "hangs", hangs: true }).start().unwrap();
+        for _ in 0..1_000 {
+            let _ = tokio::time::timeout(ms(1_000), handle.call(Counted::new(&alive))).await;
+        }
+        // Four of them hang, and each has a request and a spare.
+        let left = alive.load(Ordering::Relaxed);
+        assert!(left <= 8, "{left}");
+        assert_adds_up(handle.totals());
+    });
+}

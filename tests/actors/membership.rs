@@ -147,6 +147,19 @@ fn a_handler_that_is_not_there_cannot_be_removed() {
     });
 }
 
+#[test]
+fn nothing_is_shed_while_there_is_no_handler() {
+    virtual_time(async {
+        let handle = PushingDispatcher::builder("open").settings(fixed(1)).handler(named("old")).start().unwrap();
+        assert_eq!(handle.call(1).await, Ok("old"));
+        assert_eq!(handle.remove_handler("old").await, Ok(()));
+        let calls: Vec<_> = (0..50).map(|_| handle.call(0)).collect();
+        sleep_ms(900).await;
+        handle.add_handler(source("new")).await.unwrap();
+        assert!(join_all(calls).await.iter().all(|answer| *answer == Ok("new")));
+    });
+}
+
 // ## Names
 
 #[test]

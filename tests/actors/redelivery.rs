@@ -451,7 +451,118 @@ fn without_at_least_once_a_late_answer_is_ignored() {
     });
 }
 
+#[test]
+fn the_caller_s_limit_holds_although_a_late_answer_never_comes() {
+    virtual_time(async {
+        let mut settings = at_least_once(50);
+        settings.work.request_timeout = Some(ms(220));
+        let (hanging, _) = service("hanging", |_, _| Step::Hang);
+        let handle = builder(settings).handler(running_on(hanging)).start().unwrap();
+        let start = Instant::now();
+        let call = tokio::time::timeout(ms(10_000), timed(handle.call(0), start));
+        assert_eq!(call.await, Ok((Err(CallError::TimedOut(Timeout::Request(ms(220)))), 220)));
+        assert_adds_up(handle.totals());
+    });
+}
+
+// ## Workers that are lost
+
+#[test]
+fn a_work_whose_arbiter_ends_goes_to_another_handler() {
+    actix::System::new().block_on(async {
+        let arbiter = actix::Arbiter::new();
+        let (dying, attempts) = service("dying", |_, _| Step::Hang);
+        let handle = builder(at_least_once(60_000)).handler_on(&arbiter.handle(), dying).start().unwrap();
+        let call = handle.call(0);
+        while count(&attempts) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let (good, _) = service("good", |_, _| Step::Answer(0));
+        handle.add_handler(kanaloa::HandlerSource::new(good)).await.unwrap();
+        arbiter.stop();
+        assert_eq!(call.await, Ok("good"));
+        assert_adds_up(handle.totals());
+    });
+}
+
+/// A handler that answers nothing, and panics when it is asked what to do then.
+struct Tripping;
+
+impl Handler for Tripping {
+    type Request = u64;
+    type Response = &'static str;
+    type Error = &'static str;
+
+    fn name(&self) -> &str {
+        "tripping"
+    }
+
+    async fn handle(&self, _: u64) -> Reply<&'static str, &'static str> {
+        pending().await
+    }
+
+    fn on_cancel(&self) -> OnCancel {
+        panic!("as planned")
+    }
+}
+
+#[test]
+fn a_work_whose_worker_is_lost_goes_out_again() {
+    virtual_time(async {
+        let mut settings = at_least_once(50);
+        settings.work.request_timeout = Some(ms(220));
+        settings.worker_pool.replenish_speed = ms(10);
+        let handle = builder(settings).handler(Tripping).start().unwrap();
+        let start = Instant::now();
+        assert_eq!(timed(handle.call(0), start).await, (Err(CallError::TimedOut(Timeout::Request(ms(220)))), 220));
+        // From 0, 60, 120 and 180 ms on.
+        assert_eq!(status(&handle).await.pools[0].timed_out, 4);
+    });
+}
+
 // ## Handlers that fail fast
+
+#[test]
+fn one_that_has_never_served_is_measured_by_the_others() {
+    virtual_time(async {
+        let (bad, bad_attempts) = service("bad", |_, _| Step::Fail(1));
+        let (good, good_attempts) = service("good", |_, _| Step::Answer(100));
+        let mut settings = fixed_and_open(1);
+        settings.circuit_breaker = None;
+        let handle = builder(settings).handler(bad).handler(good).start().unwrap();
+        // Before the first success nothing is known.
+        assert!(join_all((0..2).map(|n| handle.call(n))).await.iter().any(Result::is_ok));
+        let before = (count(&bad_attempts), count(&good_attempts));
+        let _calls: Vec<_> = (0..1_000).map(|n| handle.call(n)).collect();
+        sleep_ms(1_050).await;
+        assert_eq!((count(&bad_attempts) - before.0, count(&good_attempts) - before.1), (11, 11));
+    });
+}
+
+#[test]
+fn what_held_off_goes_on_when_there_is_no_other_any_more() {
+    virtual_time(async {
+        let (bad, _) = service("bad", |n, _| if n == 1 { Step::Fail(1) } else { Step::Answer(10_000) });
+        let (other, _) = service("other", |_, _| Step::Hang);
+        let mut settings = fixed_and_open(1);
+        settings.circuit_breaker = None;
+        settings.work.service_timeout = ms(100_000);
+        settings.worker_pool.default_shutdown_timeout = ms(10);
+        let handle = builder(settings).handler(bad).start().unwrap();
+        assert_eq!(handle.call(0).await, Ok("bad"));
+        handle.add_handler(kanaloa::HandlerSource::new(other)).await.unwrap();
+        settle().await;
+        let calls = [handle.call(0), handle.call(0)];
+        sleep_ms(100).await;
+        let start = Instant::now();
+        let call = timed(handle.call(0), start);
+        settle().await;
+        assert_eq!(handle.totals().queued, 1);
+        handle.remove_handler("other").await.unwrap();
+        assert_eq!(call.await, (Ok("bad"), 10_000));
+        drop(calls);
+    });
+}
 
 #[test]
 fn a_handler_that_fails_fast_does_not_attract_work() {

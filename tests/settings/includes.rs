@@ -189,3 +189,14 @@ fn what_cannot_be_included_says_so() {
         assert_eq!(refused(&files), format!("main.conf:1: {expected}"), "{text}");
     }
 }
+
+#[test]
+fn includes_that_add_up_to_any_depth_are_refused_before_the_stack_runs_out() {
+    let files = Files::new("deep");
+    for n in 0..20 {
+        let inside = if n < 19 { format!("include \"n{}.conf\"", n + 1) } else { "b = 1".to_owned() };
+        files.with(&format!("n{n}.conf"), &format!("{}{inside}{}", "a{".repeat(60), "}".repeat(60)));
+    }
+    files.with("main.conf", "include \"n0.conf\"");
+    assert_eq!(refused(&files), "n1.conf:1: nested more than 64 deep");
+}

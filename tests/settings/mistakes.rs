@@ -361,3 +361,29 @@ fn problems_can_be_told_apart_without_their_text() {
     assert_eq!(problem.key.as_deref(), Some("kanaloa.queu"));
     assert_eq!(problem.kind, ProblemKind::UnknownKey { suggestion: Some("default-dispatcher.queue".into()) });
 }
+
+#[test]
+fn what_has_lost_its_root_is_not_passed_over() {
+    for key in ["default-dispatcher", "defaultDispatcher", "dispatchers.search", "default-pulling-dispatcher"] {
+        let root = key.split('.').next().unwrap_or_default();
+        let error = refused(&format!("kanaloa.default-dispatcher.queue.capacity = 7\n{key} {{ queue.capacity = 5 }}"));
+        assert!(error.starts_with(&format!("app.conf:2: {root}")), "{error}");
+        assert!(error.contains("unknown key; did you mean kanaloa."), "{error}");
+    }
+    let error = refused("KANALOA.default-dispatcher.queue.capacity = 5");
+    assert!(error.contains("did you mean kanaloa?"), "{error}");
+}
+
+#[test]
+fn a_pool_larger_than_any_memory_is_refused() {
+    for key in ["starting-pool-size", "max-pool-size"] {
+        let error = refused(&format!("kanaloa.default-dispatcher.worker-pool.{key} = 1000001"));
+        assert!(error.contains("expected at most 1000000, found 1000001"), "{error}");
+    }
+}
+
+#[test]
+fn a_program_that_returns_the_error_shows_it_line_by_line() {
+    let error = Settings::parse("app.conf", "kanaloa.x = 1\nkanaloa.y = 2").unwrap_err();
+    assert_eq!(format!("{error:?}"), error.to_string());
+}

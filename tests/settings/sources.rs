@@ -122,7 +122,7 @@ fn a_setting_in_two_spellings_is_refused_since_sources_keep_no_order() {
     assert_eq!(
         refused("kanaloa.dispatchers.a.workTimeout = 7s", &[("kanaloa.dispatchers.a.workTimeout", "8s")]),
         "lines.txt: kanaloa.dispatchers.a.workTimeout: given as \
-         kanaloa.dispatchers.a.work-settings.service-timeout too, and nothing tells which is later"
+         kanaloa.dispatchers.a.work-settings.service-timeout too, and nothing tells which is later: write it so everywhere"
     );
 }
 

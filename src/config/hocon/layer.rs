@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::include;
+use super::parser::DEEPEST;
 use super::scalar::Scalar;
 use super::syntax::{Entry, Expression, Include};
 use super::tree::{NodeId, Part, Reference, Tree, Value};
@@ -72,6 +73,11 @@ impl Speller<'_> {
         outer: &Scope,
     ) {
         let Some(scope) = self.key(key, outer, line) else { return };
+        // Of one text the parser has seen to it; includes and variables add up.
+        if scope.path.len() > DEEPEST {
+            let message = format!("nested more than {DEEPEST} deep");
+            return self.report(line, None, ProblemKind::Syntax(message));
+        }
         let is_section = matches!(scope.known, Known::Section(_) | Known::Named(_));
         if let (true, Some(found)) = (is_section, plain(&value, append)) {
             return self.report(line, Some(scope.written), Problem::bad_value("an object", found));

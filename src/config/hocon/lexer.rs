@@ -144,13 +144,16 @@ impl Lexer<'_> {
         if let Some(rest) = self.rest.strip_prefix("\"\"\"") {
             return self.triple_quoted(rest);
         }
+        let line = self.line;
         self.take();
         let mut text = String::new();
         loop {
             match self.take() {
                 Some('"') => return Ok(TokenKind::Quoted(text)),
                 Some('\\') => text.push(self.escaped()?),
-                None | Some('\n') => return Err(self.error("\" is never closed on its line")),
+                None | Some('\n') => {
+                    return Err(SyntaxError { line, message: "\" is never closed on its line".into() });
+                }
                 Some(c) if c < ' ' => {
                     return Err(self.error(&format!("in quotes, write {} for this character", c.escape_default())));
                 }

@@ -168,7 +168,8 @@ impl Layers {
             }
         }
         for (other, origin) in doubles {
-            let message = format!("given as {} too, and nothing tells which is later", other.written);
+            let message =
+                format!("given as {} too, and nothing tells which is later: write it so everywhere", other.written);
             self.report(origin.source, origin.line, Some(origin.written), ProblemKind::Syntax(message));
         }
     }

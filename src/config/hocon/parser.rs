@@ -7,7 +7,7 @@ use super::syntax::{Entry, Expression, Include, IncludeKind, SyntaxError};
 
 /// How deep objects and lists may lie in each other, dotted keys counted. Far more than anybody writes; without a bound,
 /// a file of brackets would end the process, since a stack that runs out cannot be caught.
-const DEEPEST: usize = 64;
+pub(super) const DEEPEST: usize = 64;
 
 /// The entries at the top of `text`.
 pub(super) fn parse(text: &str) -> Result<Vec<Entry>, SyntaxError> {

@@ -23,7 +23,8 @@ const STEPS: [usize; 4] = [1, 5, 25, 100];
 
 /// Attempts are stalled once each has taken this many mean process times, and at least [`SHORTEST_STALL`].
 const STALL: u32 = 5;
-const SHORTEST_STALL: Duration = Duration::from_secs(1);
+/// See [`stall_threshold`].
+pub(crate) const SHORTEST_STALL: Duration = Duration::from_secs(1);
 
 /// The circuit breaker of one handler.
 ///

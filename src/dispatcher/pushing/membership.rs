@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{Plan, PushingDispatcher, Regulation};
 use crate::dispatcher::Rejection;
 use crate::dispatcher::pools::{AddHandlerError, HandlerSource, Pool, RemoveHandlerError};
-use crate::dispatcher::regulator::Begin;
+use crate::dispatcher::regulator::Regulate;
 use crate::dispatcher::shared::Gate;
 use crate::dispatcher::shutdown::Life;
 use crate::metrics::{Follow, Unfollow};
@@ -112,9 +112,8 @@ where
         if self.is_running() {
             self.plan.backlog.serve();
             self.plan.shared.set_gate(Gate::Open);
-            let regulation = self.queue.as_ref().and_then(|queue| queue.regulation.as_ref());
-            if let Some(Regulation { regulator, sampler }) = regulation {
-                regulator.do_send(Begin);
+            if let Some(Regulation { regulator, sampler }) = self.regulation() {
+                regulator.do_send(Regulate(true));
                 if self.plan.shared.start_sampling() {
                     sampler.do_send(Resume);
                 }
@@ -123,6 +122,9 @@ where
         }
         let may_one_come = self.may_one_come();
         if may_one_come && !self.grace.is_over {
+            if let Some(Regulation { regulator, .. }) = self.regulation() {
+                regulator.do_send(Regulate(false));
+            }
             return;
         }
         self.plan.shared.set_gate(Gate::NoHandlers);

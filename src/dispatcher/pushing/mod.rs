@@ -165,6 +165,10 @@ where
             .ok()
     }
 
+    fn regulation(&self) -> Option<&Regulation<Queued<Req, Res, Err>>> {
+        self.queue.as_ref()?.regulation.as_ref()
+    }
+
     fn state(&self) -> DispatcherState {
         if self.ending.life != Life::Serving {
             return DispatcherState::ShuttingDown;

@@ -27,7 +27,7 @@ impl<H: Handler> Duty<H> {
                 carried.claim.return_to_queue();
                 self.put_back(again, Some(error), carried, now);
             }
-            None => carried.claim.end(Err(error)),
+            None => self.discard(&carried.claim.end(Err(error)), now),
         }
     }
 
@@ -45,7 +45,7 @@ impl<H: Handler> Duty<H> {
             return None;
         }
         let Some(again) = self.goes_out_again(&error, &mut carried) else {
-            carried.claim.end(Err(error));
+            self.discard(&carried.claim.end(Err(error)), now);
             return None;
         };
         let claim = carried.claim.fork();

@@ -95,6 +95,22 @@ struct Carried<H: Handler> {
     shown: Option<String>,
 }
 
+/// A work at the handler. If its worker is lost, so is the handler as far as the work is concerned: it may go out again.
+struct Rescue<'a, H: Handler> {
+    duty: &'a Duty<H>,
+    carried: Option<Carried<H>>,
+}
+
+impl<H: Handler> Drop for Rescue<'_, H> {
+    fn drop(&mut self) {
+        if let Some(carried) = self.carried.take() {
+            let is_cut_off = self.duty.station.shared.is_cut_off();
+            let failure = if is_cut_off { Failure::CutOff } else { Failure::HandlerGone };
+            self.duty.fail(CallError::Failed(failure), carried, Instant::now());
+        }
+    }
+}
+
 /// A slot that is taken, as the meter counts it.
 struct Slot<'a>(&'a Meter);
 
@@ -178,6 +194,7 @@ impl<H: Handler> Duty<H> {
         let shown = station.shown(&request);
         let mut carried = Carried { claim, class, times, history, copies, spare, shown };
         carried.claim.enter_service();
+        let mut rescue = Rescue { duty: self, carried: Some(carried) };
         let slot = Slot::take(&station.meter);
         // In a block of its own, so that a handler that panics before it returns its future is caught too.
         let call = async {
@@ -202,7 +219,7 @@ impl<H: Handler> Duty<H> {
                     breaker.watch();
                 }
                 let times_out = station.times_out(started.at, &times);
-                let mut copy_due = self.copy_due(started.at, &carried);
+                let mut copy_due = rescue.carried.as_ref().and_then(|carried| self.copy_due(started.at, carried));
                 loop {
                     let first = earlier(copy_due, times_out);
                     // Nothing has happened when it is time for the next copy.
@@ -210,7 +227,7 @@ impl<H: Handler> Duty<H> {
                         if let Poll::Ready(called) = poll_call(cx) {
                             return Poll::Ready(Some(Event::Replied(called)));
                         }
-                        if carried.claim.poll_over(cx).is_ready() {
+                        if rescue.carried.as_mut().is_some_and(|carried| carried.claim.poll_over(cx).is_ready()) {
                             return Poll::Ready(Some(Event::Over));
                         }
                         if station.is_cut_off.get() {
@@ -222,7 +239,11 @@ impl<H: Handler> Duty<H> {
                     });
                     match event.await {
                         Some(event) => break event,
-                        None => self.send_copy(&mut carried, Instant::now()),
+                        None => {
+                            if let Some(carried) = &mut rescue.carried {
+                                self.send_copy(carried, Instant::now());
+                            }
+                        }
                     }
                     copy_due = None;
                 }
@@ -241,11 +262,18 @@ impl<H: Handler> Duty<H> {
             self.seat.set_circuit(circuit.state, circuit.open_until);
             breaker.changed(circuit);
         }
+        // Asked while the work is still to be rescued, should the handler panic.
+        let on_cancel = match event {
+            Event::Over | Event::TimedOut => handler.on_cancel(),
+            Event::Replied(_) | Event::CutOff => OnCancel::Stop,
+        };
+        // It is taken here and nowhere else.
+        let Some(carried) = rescue.carried.take() else { return now };
         let late = match event {
             Event::Replied(called) => {
                 match self.follow(called, handler) {
                     Ok(response) => {
-                        carried.claim.end(Ok(response));
+                        self.discard(&carried.claim.end(Ok(response)), now.at);
                         if carried.spare.is_some() {
                             drop_quietly(carried.spare);
                         }
@@ -255,12 +283,11 @@ impl<H: Handler> Duty<H> {
                 None
             }
             Event::Over => {
-                carried.claim.abandon();
+                self.discard(&carried.claim.abandon(), now.at);
                 drop_quietly(carried.spare);
-                Some((handler.on_cancel(), None))
+                Some((on_cancel, None))
             }
             Event::TimedOut => {
-                let on_cancel = handler.on_cancel();
                 let error = CallError::TimedOut(station.which_timeout(now.at, &times));
                 Some((on_cancel, self.give_up(error, carried, on_cancel, now.at)))
             }
@@ -280,7 +307,7 @@ impl<H: Handler> Duty<H> {
             if let Some(called) = called.await {
                 let answer = self.follow(called, handler);
                 match claim {
-                    Some(claim) => claim.end(answer),
+                    Some(claim) => self.discard(&claim.end(answer), Instant::now()),
                     None => drop_quietly(answer),
                 }
             }
@@ -299,9 +326,16 @@ impl<H: Handler> Duty<H> {
     /// Answers a work that is not worth serving any more.
     fn turn_away(&self, work: QueuedFor<H>, now: Instant) {
         if work.claim.is_over() {
-            work.abandon();
+            self.discard(&work.abandon(), now);
         } else {
             work.expire(now, self.station.shared.patience(), self.station.shared.admission().drop_rate());
+        }
+    }
+
+    /// Takes out carriers that wait in vain.
+    fn discard(&self, places: &[u64], now: Instant) {
+        if !places.is_empty() {
+            self.seat.discard(places, now);
         }
     }
 
@@ -350,13 +384,12 @@ impl<H: Handler> Duty<H> {
     /// A handler that fails faster than it serves would pull ever more work away from the others: where there are
     /// others, its slot stays taken for as long as a success takes on average. Returns whether that was so.
     async fn hold_off(&self, started: Instant, now: Instant, timer: &mut SlowTimer) -> bool {
-        let Some(until) = self.station.meter.process_time().and_then(|mean| started.checked_add(mean)) else {
-            return false;
-        };
-        if until <= now || !self.seat.has_alternative() {
+        let mean = self.station.meter.process_time().or_else(|| self.seat.process_time_elsewhere());
+        let Some(until) = mean.and_then(|mean| started.checked_add(mean)) else { return false };
+        if until <= now || !self.seat.holds_off() {
             return false;
         }
-        poll_fn(|cx| if self.seat.is_over() { Poll::Ready(()) } else { timer.poll(until, cx) }).await;
+        poll_fn(|cx| if self.seat.holds_off() { timer.poll(until, cx) } else { Poll::Ready(()) }).await;
         true
     }
 }

@@ -62,6 +62,8 @@ pub(super) struct SeatState {
     /// Since when it has had a work.
     pub(super) busy_since: Option<Instant>,
     pub(super) is_stuck: bool,
+    /// Whether its handler has failed too fast to get the next work at once.
+    pub(super) is_holding_off: bool,
     pub(super) is_retired: bool,
 }
 
@@ -103,6 +105,7 @@ impl Gate {
         }
         self.busy -= 1;
         self.stuck -= usize::from(std::mem::take(&mut seat.is_stuck));
+        seat.is_holding_off = false;
         true
     }
 
@@ -151,9 +154,9 @@ pub(super) struct Together {
 impl Together {
     /// `limit`: as many as are in service there at once.
     pub(super) fn add(&mut self, gate: &Gate, limit: usize) {
-        self.limit += limit;
+        self.limit = self.limit.saturating_add(limit);
         if let Some(process_time) = gate.stats.process_time() {
-            self.known_limit += limit;
+            self.known_limit = self.known_limit.saturating_add(limit);
             self.leaving_rate += limit as f64 / process_time.as_secs_f64().max(1e-9);
         }
     }

@@ -150,6 +150,14 @@ impl<T: Waiting> State<T> {
         }
     }
 
+    /// A gate does not take work any more: what excludes the others may go there now, and workers that left it to that
+    /// one need not hold off any longer.
+    fn one_less_open(&mut self, wakers: &mut Wakers) {
+        self.offer_retries(wakers);
+        let seats = self.gates.iter().flat_map(|(_, gate)| gate.seats.iter());
+        wakers.extend(seats.filter(|(_, seat)| seat.is_holding_off).filter_map(|(_, seat)| seat.waker.clone()));
+    }
+
     fn take_all(&mut self, now: Instant) -> Vec<T> {
         let works = std::iter::from_fn(|| self.retries.pop().or_else(|| self.lanes.pop())).collect();
         self.note_empty(now);
@@ -328,7 +336,7 @@ impl<T: Waiting> Backlog<T> {
         gate.set_allowed();
         let mut wakers = Wakers::new();
         if was_open && !gate.is_open() {
-            state.offer_retries(&mut wakers);
+            state.one_less_open(&mut wakers);
         } else {
             wakers.extend(state.gate_changed(pool.index));
         }
@@ -346,9 +354,20 @@ impl<T: Waiting> Backlog<T> {
         if state.gates[pool.index].seats.is_empty() {
             state.remove_gate(pool.index);
         }
-        state.offer_retries(&mut wakers);
+        state.one_less_open(&mut wakers);
         drop(state);
         wake(wakers);
+    }
+
+    /// The mean process time of the other handlers, if one is known.
+    pub(crate) fn process_time_beside(&self, pool: PoolKey) -> Option<Duration> {
+        let mut others = Together::default();
+        for (index, gate) in &self.state.lock().gates {
+            if index != pool.index {
+                others.add(gate, gate.limit);
+            }
+        }
+        others.sample(Duration::ZERO).process_time
     }
 
     /// Polls the workers of a pool that have a work, so that they see what has changed for them.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::gate::{Access, SeatState};
@@ -111,15 +113,28 @@ impl<T: Waiting> Seat<T> {
         self.backlog.put_back(work, ends_at, now)
     }
 
-    /// Whether another handler would take work.
-    pub(crate) fn has_alternative(&self) -> bool {
-        let state = self.backlog.state.lock();
-        state.gates.iter().any(|(index, gate)| index != self.pool.index && gate.is_open())
+    /// Ends the works that wait at these places among those that go out again.
+    pub(crate) fn discard(&self, places: &[u64], now: Instant) {
+        let mut state = self.backlog.state.lock();
+        let works: SmallVec<[T; 2]> = places.iter().filter_map(|place| state.retries.take(*place)).collect();
+        state.note_empty(now);
+        drop(state);
+        works.into_iter().for_each(T::discard);
     }
 
-    /// Whether its gate has ended.
-    pub(crate) fn is_over(&self) -> bool {
-        self.backlog.state.lock().gates[self.pool.index].access == Access::Ended
+    /// The mean process time of the other handlers, if one is known.
+    pub(crate) fn process_time_elsewhere(&self) -> Option<Duration> {
+        self.backlog.process_time_beside(self.pool)
+    }
+
+    /// Whether the next work is better left to another handler; the worker is woken when that may have changed.
+    pub(crate) fn holds_off(&self) -> bool {
+        let mut state = self.backlog.state.lock();
+        let has_alternative = state.gates.iter().any(|(index, gate)| index != self.pool.index && gate.is_open());
+        let gate = &mut state.gates[self.pool.index];
+        let holds_off = has_alternative && gate.access != Access::Ended;
+        gate.seats[self.index as usize].is_holding_off = holds_off;
+        holds_off
     }
 
     /// Wakes the next worker of this thread for work that waits.

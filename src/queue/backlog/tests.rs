@@ -22,6 +22,8 @@ impl Waiting for Item {
     }
     fn expire(self, _: Instant, _: Patience, _: f64) {}
     fn refuse(self, _: Rejection) {}
+    fn waits_at(&mut self, _: u64) {}
+    fn discard(self) {}
     fn excluded(&mut self) -> Option<&mut Excluded> {
         None
     }
