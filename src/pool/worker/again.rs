@@ -4,10 +4,10 @@
 use tokio::time::Instant;
 
 use super::{Carried, ClaimFor, Duty, QueuedFor};
-use crate::dispatcher::{CallError, History, Queued};
+use crate::dispatcher::{CallError, Claim, History, Queued};
 use crate::handler::{Handler, OnCancel};
 use crate::panics::drop_quietly;
-use crate::queue::{Excluded, ExpireAt, Waiting};
+use crate::queue::{ExpireAt, Waiting};
 
 /// How a work goes out again.
 struct Again<H: Handler> {
@@ -18,53 +18,53 @@ struct Again<H: Handler> {
     copies: usize,
 }
 
-impl<H: Handler> Duty<H> {
+impl<H: Handler> Carried<'_, H> {
     /// Tells the caller, or has the work go out again.
     #[cold]
-    pub(super) fn fail(&self, error: CallError<H::Error>, mut carried: Carried<H>, now: Instant) {
-        match self.goes_out_again(&error, &mut carried) {
+    pub(super) fn fail(&mut self, error: CallError<H::Error>, now: Instant) {
+        let Some(mut claim) = self.claim.take() else { return };
+        match self.goes_out_again(&error) {
             Some(again) => {
-                carried.claim.return_to_queue();
-                self.put_back(again, Some(error), carried, now);
+                claim.return_to_queue();
+                self.put_back(claim, again, error, now);
             }
-            None => self.discard(&carried.claim.end(Err(error)), now),
+            None => self.duty.discard(&claim.end(Err(error)), now),
         }
     }
 
-    /// As [`Duty::fail`] for a work that nobody has answered in time. If its request runs on while it goes out again,
+    /// As [`Carried::fail`] for a work that nobody has answered in time. If its request runs on while it goes out again,
     /// returns the right to answer it late.
     pub(super) fn give_up(
-        &self,
+        &mut self,
         error: CallError<H::Error>,
-        mut carried: Carried<H>,
         on_cancel: OnCancel,
         now: Instant,
     ) -> Option<ClaimFor<H>> {
         if on_cancel == OnCancel::Stop {
-            self.fail(error, carried, now);
+            self.fail(error, now);
             return None;
         }
-        let Some(again) = self.goes_out_again(&error, &mut carried) else {
-            self.discard(&carried.claim.end(Err(error)), now);
+        let mut late = self.claim.take()?;
+        let Some(again) = self.goes_out_again(&error) else {
+            self.duty.discard(&late.end(Err(error)), now);
             return None;
         };
-        let claim = carried.claim.fork();
-        let late = std::mem::replace(&mut carried.claim, claim);
-        self.put_back(again, Some(error), carried, now);
+        self.put_back(late.fork(), again, error, now);
         Some(late)
     }
 
     /// How a work whose attempt came to this error goes out again, if it does: as the next copy, or once more.
-    fn goes_out_again(&self, error: &CallError<H::Error>, carried: &mut Carried<H>) -> Option<Again<H>> {
-        let retried = carried.history.as_ref().map_or(0, |history| history.retries);
-        let spare = carried.spare.take();
-        let again = match (&self.station.redelivery, carried.copies) {
+    fn goes_out_again(&mut self, error: &CallError<H::Error>) -> Option<Again<H>> {
+        let station = &self.duty.station;
+        let retried = self.history.as_ref().map_or(0, |history| history.retries);
+        let spare = self.spare.take();
+        let again = match (&station.redelivery, self.copies) {
             (None, _) => None,
             // The next copy need not wait for its time when this one has come to nothing.
             (Some(redelivery), copies @ 1..) if redelivery.is_worth_another(error) => Some((retried, copies - 1)),
             (Some(redelivery), _) => redelivery.again(error, retried).map(|retries| (retries, 0)),
         };
-        self.station.log(error, again.is_some() && spare.is_some(), carried.shown.take());
+        station.log(error, again.is_some() && spare.is_some(), self.shown.take());
         match (spare, again) {
             (Some(request), Some((retries, copies))) => Some(Again { request, retries, copies }),
             (spare, _) => {
@@ -75,33 +75,34 @@ impl<H: Handler> Duty<H> {
     }
 
     /// When the next copy of a work goes out, if one does.
-    pub(super) fn copy_due(&self, started: Instant, carried: &Carried<H>) -> Option<Instant> {
-        let redelivery = self.station.redelivery.as_ref().filter(|_| carried.copies > 0)?;
+    pub(super) fn copy_due(&self, started: Instant) -> Option<Instant> {
+        let redelivery = self.duty.station.redelivery.as_ref().filter(|_| self.copies > 0)?;
         started.checked_add(redelivery.copy_delay())
     }
 
     /// Puts the next copy of a work, which will care for those after it, where other workers take it from.
-    pub(super) fn send_copy(&self, carried: &mut Carried<H>, now: Instant) {
-        let copies = std::mem::take(&mut carried.copies);
-        let Some(redelivery) = &self.station.redelivery else { return };
-        let Some(request) = carried.spare.as_ref().and_then(|spare| redelivery.copy(spare)) else { return };
-        let (claim, class, times) = (carried.claim.fork(), carried.class, carried.times);
-        let history = carried.history.as_ref();
+    pub(super) fn send_copy(&mut self, now: Instant) {
+        let copies = std::mem::take(&mut self.copies);
+        let Some(redelivery) = &self.duty.station.redelivery else { return };
+        let Some(request) = self.spare.as_ref().and_then(|spare| redelivery.copy(spare)) else { return };
+        let Some(claim) = self.claim.as_mut().map(Claim::fork) else { return };
+        let history = self.history.as_ref();
         let retries = history.map_or(0, |history| history.retries);
         let excluded = history.map(|history| history.excluded.clone()).unwrap_or_default();
         let history = Some(Box::new(History { retries, excluded, copies: copies - 1, last: None }));
-        self.queue(Queued { request, claim, class, times, history }, now);
+        self.duty.queue(Queued { request, claim, class: self.class, times: *self.times, history }, now);
     }
 
-    /// Puts a work where the workers of other handlers, if there are any, take it from.
-    fn put_back(&self, again: Again<H>, last: Option<CallError<H::Error>>, carried: Carried<H>, now: Instant) {
-        let Carried { claim, class, times, history, .. } = carried;
+    /// Puts the work where the workers of other handlers, if there are any, take it from.
+    fn put_back(&mut self, claim: ClaimFor<H>, again: Again<H>, error: CallError<H::Error>, now: Instant) {
         let Again { request, retries, copies } = again;
-        let excluded = history.map(|history| history.excluded).unwrap_or_else(Excluded::new);
-        let history = Some(Box::new(History { retries, excluded, copies, last }));
-        self.queue(Queued { request, claim, class, times, history }, now);
+        let excluded = self.history.take().map(|history| history.excluded).unwrap_or_default();
+        let history = Some(Box::new(History { retries, excluded, copies, last: Some(error) }));
+        self.duty.queue(Queued { request, claim, class: self.class, times: *self.times, history }, now);
     }
+}
 
+impl<H: Handler> Duty<H> {
     fn queue(&self, work: QueuedFor<H>, now: Instant) {
         let ends_at = work.times.ends_at(self.station.request_timeout);
         match self.seat.put_back(work, ends_at, now) {

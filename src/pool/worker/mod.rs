@@ -1,6 +1,7 @@
 //! A worker: it pulls a work, hands it to the handler, answers the caller, and pulls the next.
 
 mod again;
+mod carried;
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
@@ -14,12 +15,14 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context};
 use futures::FutureExt;
 use tokio::time::Instant;
 
+use carried::Carried;
+
 use super::meter::{Meter, Moment};
 use super::slow_timer::SlowTimer;
 use super::station::Station;
 use super::worker_pool::{HandlerIs, WorkerGone};
 use crate::control::Outcome;
-use crate::dispatcher::{CallError, Claim, Failure, History, Queued, Times, earlier};
+use crate::dispatcher::{CallError, Claim, Failure, Queued, earlier};
 use crate::handler::{Answer, Handler, Instruction, OnCancel, Reply};
 use crate::panics::{drop_quietly, message_of};
 use crate::queue::{Pull, Seat, Waiting};
@@ -79,36 +82,6 @@ enum Event<H: Handler> {
     TimedOut,
     /// The time to end is over.
     CutOff,
-}
-
-/// What is left of a work while its request is at the handler.
-struct Carried<H: Handler> {
-    claim: ClaimFor<H>,
-    class: u8,
-    times: Times,
-    history: Option<Box<History<H::Error>>>,
-    /// How many copies are still to go out.
-    copies: usize,
-    /// The request once more, if it may have to go out again.
-    spare: Option<H::Request>,
-    /// The request as the log shows it.
-    shown: Option<String>,
-}
-
-/// A work at the handler. If its worker is lost, so is the handler as far as the work is concerned: it may go out again.
-struct Rescue<'a, H: Handler> {
-    duty: &'a Duty<H>,
-    carried: Option<Carried<H>>,
-}
-
-impl<H: Handler> Drop for Rescue<'_, H> {
-    fn drop(&mut self) {
-        if let Some(carried) = self.carried.take() {
-            let is_cut_off = self.duty.station.shared.is_cut_off();
-            let failure = if is_cut_off { Failure::CutOff } else { Failure::HandlerGone };
-            self.duty.fail(CallError::Failed(failure), carried, Instant::now());
-        }
-    }
 }
 
 /// A slot that is taken, as the meter counts it.
@@ -192,9 +165,9 @@ impl<H: Handler> Duty<H> {
             }
         };
         let shown = station.shown(&request);
-        let mut carried = Carried { claim, class, times, history, copies, spare, shown };
-        carried.claim.enter_service();
-        let mut rescue = Rescue { duty: self, carried: Some(carried) };
+        let mut carried =
+            Carried { duty: self, claim: Some(claim), class, times: &times, history, copies, spare, shown };
+        carried.claim.as_mut().into_iter().for_each(Claim::enter_service);
         let slot = Slot::take(&station.meter);
         // In a block of its own, so that a handler that panics before it returns its future is caught too.
         let call = async {
@@ -219,7 +192,7 @@ impl<H: Handler> Duty<H> {
                     breaker.watch();
                 }
                 let times_out = station.times_out(started.at, &times);
-                let mut copy_due = rescue.carried.as_ref().and_then(|carried| self.copy_due(started.at, carried));
+                let mut copy_due = carried.copy_due(started.at);
                 loop {
                     let first = earlier(copy_due, times_out);
                     // Nothing has happened when it is time for the next copy.
@@ -227,7 +200,7 @@ impl<H: Handler> Duty<H> {
                         if let Poll::Ready(called) = poll_call(cx) {
                             return Poll::Ready(Some(Event::Replied(called)));
                         }
-                        if rescue.carried.as_mut().is_some_and(|carried| carried.claim.poll_over(cx).is_ready()) {
+                        if carried.claim.as_mut().is_some_and(|claim| claim.poll_over(cx).is_ready()) {
                             return Poll::Ready(Some(Event::Over));
                         }
                         if station.is_cut_off.get() {
@@ -239,11 +212,7 @@ impl<H: Handler> Duty<H> {
                     });
                     match event.await {
                         Some(event) => break event,
-                        None => {
-                            if let Some(carried) = &mut rescue.carried {
-                                self.send_copy(carried, Instant::now());
-                            }
-                        }
+                        None => carried.send_copy(Instant::now()),
                     }
                     copy_due = None;
                 }
@@ -262,38 +231,28 @@ impl<H: Handler> Duty<H> {
             self.seat.set_circuit(circuit.state, circuit.open_until);
             breaker.changed(circuit);
         }
-        // Asked while the work is still to be rescued, should the handler panic.
-        let on_cancel = match event {
-            Event::Over | Event::TimedOut => handler.on_cancel(),
-            Event::Replied(_) | Event::CutOff => OnCancel::Stop,
-        };
-        // It is taken here and nowhere else.
-        let Some(carried) = rescue.carried.take() else { return now };
         let late = match event {
             Event::Replied(called) => {
                 match self.follow(called, handler) {
-                    Ok(response) => {
-                        self.discard(&carried.claim.end(Ok(response)), now.at);
-                        if carried.spare.is_some() {
-                            drop_quietly(carried.spare);
-                        }
-                    }
-                    Err(error) => self.fail(error, carried, now.at),
+                    Ok(response) => carried.end(Ok(response), now.at),
+                    Err(error) => carried.fail(error, now.at),
                 }
                 None
             }
+            // Asked while the work is still carried: if the handler panics, it goes out again as one whose worker is lost.
             Event::Over => {
-                self.discard(&carried.claim.abandon(), now.at);
-                drop_quietly(carried.spare);
+                let on_cancel = handler.on_cancel();
+                carried.abandon(now.at);
                 Some((on_cancel, None))
             }
             Event::TimedOut => {
+                let on_cancel = handler.on_cancel();
                 let error = CallError::TimedOut(station.which_timeout(now.at, &times));
-                Some((on_cancel, self.give_up(error, carried, on_cancel, now.at)))
+                Some((on_cancel, carried.give_up(error, on_cancel, now.at)))
             }
             Event::CutOff => {
                 station.meter.cut_off();
-                self.fail(CallError::Failed(Failure::CutOff), carried, now.at);
+                carried.fail(CallError::Failed(Failure::CutOff), now.at);
                 None
             }
         };
