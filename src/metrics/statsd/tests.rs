@@ -138,8 +138,9 @@ fn a_look_up_that_takes_its_time_is_not_waited_for() {
 #[test]
 fn the_end_is_told_when_the_last_report_has_been_sent() {
     let (server, at) = server();
+    let (found, look_up) = std::sync::mpsc::channel::<()>();
     let statsd = statsd(HASTY, move || {
-        thread::sleep(Duration::from_millis(100));
+        let _ = look_up.recv();
         Ok(vec![at])
     });
     actix::System::new().block_on(async {
@@ -149,8 +150,13 @@ fn the_end_is_told_when_the_last_report_has_been_sent() {
         let backlog = Arc::new(Backlog::<Queued<(), (), ()>>::new());
         let statsd_settings = MetricsSettings::new("a host").statsd;
         let reporter = Reporter::new(statsd, shared, backlog, settings.update_interval, &statsd_settings).start();
-        let (reply_to, reported) = oneshot::channel();
+        let (reply_to, mut reported) = oneshot::channel();
         reporter.do_send(Finish(reply_to));
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(reported.try_recv().is_err());
+        drop(found);
         reported.await.unwrap();
     });
     assert!(rest(&server).contains(&"kanaloa.d.web_1.work.received:1|c".to_owned()));
