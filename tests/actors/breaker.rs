@@ -390,6 +390,21 @@ fn probes_go_out_every_open_time_although_each_hangs() {
 }
 
 #[test]
+fn of_works_that_never_end_only_so_many_are_left_behind() {
+    virtual_time(async {
+        let mut settings = settings(1, |_| {});
+        settings.work.service_timeout = ms(1_000_000_000);
+        let handle = obedient(settings);
+        calls(&handle, [Answer(10)]).await;
+        let _stuck: Vec<_> = (0..200).map(|_| handle.call(Hang)).collect();
+        sleep_ms(600_000).await;
+        let pool = status(&handle).await.pools.remove(0);
+        // The limit and 32 probes, and one more that is waited for.
+        assert_eq!((pool.stuck, pool.busy), (33, 34));
+    });
+}
+
+#[test]
 fn what_is_stuck_and_answers_after_all_shows_that_the_service_is_back() {
     virtual_time(async {
         let mut settings = settings(2, |_| {});

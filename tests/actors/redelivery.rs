@@ -5,6 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use futures::FutureExt;
 use futures::future::{join, join_all};
 use kanaloa::config::DispatcherSettings;
 use kanaloa::{
@@ -227,6 +228,20 @@ fn a_handler_that_leaves_is_not_waited_for() {
         let mut answers: Vec<_> = answers.into_iter().map(|(answer, at)| (at, answer)).collect();
         answers.sort_by_key(|(at, _)| *at);
         assert_eq!(answers, [(51, Ok("bad")), (100, Ok("other"))]);
+    });
+}
+
+#[test]
+fn a_handler_whose_breaker_opens_is_not_waited_for() {
+    virtual_time(async {
+        let (bad, _) = service("bad", |n, _| if n < 1 { Step::Fail(1) } else { Step::Answer(1) });
+        let (hanging, _) = service("hanging", |_, _| Step::Hang);
+        let handle = builder(retrying(2)).handler(bad).handler(hanging).start().unwrap();
+        let start = Instant::now();
+        let calls = [0, 0].map(|n| Box::pin(timed(handle.call(n), start)));
+        // The one that hangs is found after a tenth of its minute.
+        let (first, _) = futures::future::select_all(calls).map(|(first, _, rest)| (first, rest)).await;
+        assert_eq!(first, (Ok("bad"), 6_001));
     });
 }
 

@@ -72,8 +72,8 @@ fn the_time_is_a_setting_unless_said() {
     });
 }
 
-/// A service that works on after its caller has left.
-struct RunsOn;
+/// A service that works on after its caller has left, and counts what it works on.
+struct RunsOn(Arc<()>);
 
 impl Handler for RunsOn {
     type Request = u64;
@@ -85,6 +85,7 @@ impl Handler for RunsOn {
     }
 
     async fn handle(&self, n: u64) -> Reply<u64, Infallible> {
+        let _working = Arc::clone(&self.0);
         sleep_ms(n).await;
         Reply::success(n)
     }
@@ -99,7 +100,9 @@ fn what_runs_on_is_cut_off_too() {
     virtual_time(async {
         let mut settings = fixed_and_open(1);
         settings.worker_pool.default_shutdown_timeout = ms(300);
-        let handle = PushingDispatcher::builder("on").settings(settings).handler(RunsOn).start().unwrap();
+        let working = Arc::new(());
+        let service = RunsOn(Arc::clone(&working));
+        let handle = PushingDispatcher::builder("on").settings(settings).handler(service).start().unwrap();
         let call = handle.call(1_000_000);
         sleep_ms(1).await;
         drop(call);
@@ -107,8 +110,11 @@ fn what_runs_on_is_cut_off_too() {
         // No caller is left, so the dispatcher is done; its pool has its time.
         let addr = handle.addr().downgrade();
         assert_eq!(handle.shutdown().await, Shutdown::Finished);
-        sleep_ms(300).await;
+        sleep_ms(299).await;
+        assert_eq!(Arc::strong_count(&working), 3);
+        sleep_ms(1).await;
         settle().await;
+        assert_eq!(Arc::strong_count(&working), 1);
         assert!(addr.upgrade().is_none_or(|addr| !addr.connected()));
     });
 }
