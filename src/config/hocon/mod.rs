@@ -87,6 +87,7 @@ static REFERENCE_LAYER: LazyLock<Layers> = LazyLock::new(|| {
     layers.read(Source { index: None, prefix: 0, files: Vec::new() }, REFERENCE, Tree::TOP, &Scope::top());
     layers
 });
+// As above.
 static REFERENCE_VALUE: LazyLock<Value> = LazyLock::new(|| {
     let (value, unresolved) = resolve(&REFERENCE_LAYER.tree, &HashMap::new());
     assert_eq!(unresolved, [], "reference.conf refers to itself only");
