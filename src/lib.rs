@@ -48,6 +48,8 @@ pub mod config;
 pub mod control;
 mod dispatcher;
 mod handler;
+#[cfg(feature = "lab")]
+pub mod lab;
 mod metrics;
 mod panics;
 mod pool;
