@@ -54,6 +54,7 @@ mod metrics;
 mod panics;
 mod pool;
 mod queue;
+mod time;
 
 pub use dispatcher::{
     AddHandlerError, Call, CallError, DispatcherBuilder, DispatcherHandle, DispatcherState, DispatcherStatus, Failure,

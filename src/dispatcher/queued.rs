@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use crate::time::Instant;
 
 use super::claim::{Claim, Places};
 use super::error::{CallError, Rejection, Timeout};

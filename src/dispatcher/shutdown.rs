@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::time::Instant;
 use actix::{Message, SpawnHandle};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 /// What a shutdown came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

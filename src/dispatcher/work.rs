@@ -4,9 +4,9 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
+use crate::time::Instant;
 use actix::Message;
 use thiserror::Error;
-use tokio::time::Instant;
 
 use super::error::CallError;
 
@@ -43,11 +43,11 @@ impl<Req, Res, Err> Work<Req, Res, Err> {
         Work { user: Some(KEYS.get_or_init(RandomState::new).hash_one(key)), ..self }
     }
 
-    /// When the answer is of no use any more, on tokio's clock (`std_instant.into()` of another). It is refused if the answer cannot come before, and answered with a
-    /// timeout when it does not.
+    /// When the answer is of no use any more, on tokio's clock (`std_instant.into()` of another). It is refused if the
+    /// answer cannot come before, and answered with a timeout when it does not.
     #[must_use]
-    pub fn deadline(self, deadline: Instant) -> Self {
-        Work { deadline: Some(deadline), ..self }
+    pub fn deadline(self, deadline: tokio::time::Instant) -> Self {
+        Work { deadline: Some(Instant::from(deadline)), ..self }
     }
 }
 

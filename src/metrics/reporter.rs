@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
+use actix::{Actor, ActorContext, Addr, Context, Handler, Message};
 use tokio::sync::oneshot;
 
 use super::statsd::Statsd;
@@ -14,6 +14,7 @@ use crate::control::Outcome;
 use crate::dispatcher::Shared;
 use crate::pool::PoolStats;
 use crate::queue::{Backlog, PoolKey, Waiting};
+use crate::time::Timers;
 
 /// A dispatcher that ends waits no longer than that for its last report to be sent: whoever ends it waits with it.
 const LAST_REPORT: Duration = Duration::from_secs(1);
@@ -135,7 +136,7 @@ impl<T: Waiting> Reporter<T> {
             let (counters, gauges) = (self.counters.takes_next(), self.gauges.takes_next());
             self.report(Scope { counters, gauges, is_last: false });
         }
-        ctx.run_later(self.interval, Self::tick);
+        ctx.later(self.interval, Self::tick);
     }
 
     fn report(&mut self, scope: Scope) {
@@ -207,7 +208,7 @@ impl<T: Waiting> Actor for Reporter<T> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_later(self.interval, Self::tick);
+        ctx.later(self.interval, Self::tick);
     }
 }
 

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, Recipient};
+use crate::time::{Instant, Timers};
+use actix::{Actor, ActorContext, Addr, Context, Handler, Message, Recipient};
 use log::{info, warn};
-use tokio::time::Instant;
 
 use super::meter::Meter;
 use crate::config::CircuitBreakerSettings;
@@ -95,7 +95,7 @@ impl<T: Waiting> CircuitBreaker<T> {
             None if view.busy > view.stuck => SHORTEST_STALL,
             None => return self.is_watching.set(false),
         };
-        ctx.run_later(wait, Self::look);
+        ctx.later(wait, Self::look);
     }
 
     /// For how long all that is in flight must have been without a sign of life. A handler that has never answered is
@@ -111,7 +111,7 @@ impl<T: Waiting> CircuitBreaker<T> {
             BreakerState::Open { cause, .. } => {
                 let wait = circuit.open_until.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
                 warn!("{}: circuit breaker open for {wait:?}: {cause}", self.name);
-                ctx.run_later(wait, |breaker, ctx| {
+                ctx.later(wait, |breaker, ctx| {
                     if let Some(circuit) = breaker.meter.open_time_over(Instant::now()) {
                         breaker.backlog.set_circuit(breaker.gate, circuit.state, circuit.open_until);
                         breaker.follow(circuit, ctx);

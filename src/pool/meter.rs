@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::time::Instant;
 use actix::Addr;
-use tokio::time::Instant;
 
 use super::autothrottler::{Autothrottler, Proposal};
 use super::circuit_breaker::Circuit;

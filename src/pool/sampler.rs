@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
-use tokio::time::Instant;
+use crate::time::{Instant, Timers};
+use actix::{Actor, ActorContext, Context, Handler};
 
 use super::meter::Meter;
 use crate::dispatcher::Stop;
@@ -26,7 +26,7 @@ impl<T: Waiting> PoolSampler<T> {
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         self.meter.sample(Instant::now(), self.backlog.take_overflown(self.gate));
-        ctx.run_later(self.interval, Self::tick);
+        ctx.later(self.interval, Self::tick);
     }
 }
 
@@ -34,7 +34,7 @@ impl<T: Waiting> Actor for PoolSampler<T> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_later(self.interval, Self::tick);
+        ctx.later(self.interval, Self::tick);
     }
 }
 

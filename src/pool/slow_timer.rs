@@ -4,7 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Sleep, sleep_until};
+
+use crate::time::Instant;
 
 /// One timer for one deadline after another. Most are never reached, so a later deadline does not move the timer: it
 /// is left to go off early, once in the length of a timeout, and set again then.
@@ -16,6 +18,7 @@ pub(crate) struct SlowTimer {
 impl SlowTimer {
     /// Ready when `deadline` has passed.
     pub(crate) fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = deadline.as_tokio();
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         loop {
             if deadline < sleep.deadline() {
@@ -52,7 +55,7 @@ mod tests {
             assert_eq!(Instant::now(), at(ms));
         }
         // Going off with nobody interested in between changes nothing.
-        tokio::time::sleep_until(at(100)).await;
+        sleep_until(at(100).as_tokio()).await;
         wait(&mut timer, at(120)).await;
         assert_eq!(Instant::now(), at(120));
     }

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::time::Instant;
 use actix::{Addr, Recipient};
 use log::{Level, debug, log_enabled};
-use tokio::time::Instant;
 
 use super::circuit_breaker::BreakerLink;
 use super::meter::Meter;

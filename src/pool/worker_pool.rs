@@ -6,11 +6,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::time::{Instant, Timers};
 use actix::fut::wrap_future;
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Message};
 use futures::FutureExt;
 use log::{debug, info, warn};
-use tokio::time::Instant;
 
 use super::autothrottler::{Autothrottler, ScaleTo, throttle};
 use super::circuit_breaker::{Circuit, CircuitBreaker, rules};
@@ -138,7 +138,7 @@ impl<H: Handler> WorkerPool<H> {
         if wait.is_zero() {
             self.make_handler(ctx);
         } else {
-            ctx.run_later(wait, Self::make_handler);
+            ctx.later(wait, Self::make_handler);
         }
     }
 
@@ -246,7 +246,7 @@ impl<H: Handler> WorkerPool<H> {
     fn look_at_surplus_later(&mut self, ctx: &mut Context<Self>) {
         let Some(post) = &self.post else { return };
         self.surplus_above = Some(post.stats.limit());
-        ctx.run_later(SURPLUS_STAYS, |pool, ctx| {
+        ctx.later(SURPLUS_STAYS, |pool, ctx| {
             let (Some(needed), Some(post)) = (pool.surplus_above.take(), &pool.post) else { return };
             pool.environment.backlog.retire(post.gate, pool.workers.saturating_sub(needed));
             if pool.workers > post.stats.limit() {
@@ -257,7 +257,7 @@ impl<H: Handler> WorkerPool<H> {
 
     /// Each hold has its own timer; the gate opens with the last.
     fn hold(&mut self, until: Instant, ctx: &mut Context<Self>) {
-        ctx.run_later(until.saturating_duration_since(Instant::now()), |pool, _| {
+        ctx.later(until.saturating_duration_since(Instant::now()), |pool, _| {
             let Some(post) = &pool.post else { return };
             pool.environment.backlog.resume(post.gate, Instant::now());
         });
@@ -290,7 +290,7 @@ impl<H: Handler> WorkerPool<H> {
             self.environment.backlog.end(post.gate);
             self.environment.backlog.rouse(post.gate);
             let timeout = self.environment.settings.worker_pool.default_shutdown_timeout;
-            ctx.run_later(timeout, |pool, _| pool.cut_off());
+            ctx.later(timeout, |pool, _| pool.cut_off());
         }
         self.end_if_empty(ctx);
     }
@@ -368,7 +368,7 @@ impl<H: Handler> actix::Handler<WorkerGone> for WorkerPool<H> {
         } else if !self.is_ending && !self.is_refilling {
             self.is_refilling = true;
             let wait = self.environment.settings.worker_pool.replenish_speed;
-            ctx.run_later(wait, |pool, _| {
+            ctx.later(wait, |pool, _| {
                 pool.is_refilling = false;
                 pool.refill();
             });

@@ -3,8 +3,8 @@
 use std::mem;
 use std::sync::Arc;
 
+use crate::time::Instant;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
-use tokio::time::Instant;
 
 use super::expirer::{Expirer, ExpirerBell};
 use super::sampler::{QueueSampler, Resume};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::time::{Instant, Timers};
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
-use tokio::time::Instant;
 
 use super::{Backlog, Patience, Waiting};
 use crate::dispatcher::{Shared, Stop};
@@ -59,7 +59,7 @@ impl<T: Waiting> Expirer<T> {
             ctx.cancel_future(timer);
         }
         let wait = at.saturating_duration_since(Instant::now());
-        let timer = ctx.run_later(wait, |expirer, ctx| {
+        let timer = ctx.later(wait, |expirer, ctx| {
             expirer.timer = None;
             expirer.look(ctx);
         });

@@ -2,9 +2,9 @@
 
 use std::mem;
 
+use crate::time::Instant;
 use actix::Addr;
 use parking_lot::Mutex;
-use tokio::time::Instant;
 
 use super::{Doorbell, QueueActor, Waiting};
 use crate::dispatcher::Rejection;

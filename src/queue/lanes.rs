@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use tokio::time::Instant;
+use crate::time::Instant;
 
 use super::Waiting;
 

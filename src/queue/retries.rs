@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::time::Instant;
 use smallvec::SmallVec;
-use tokio::time::Instant;
 
 use super::Waiting;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, Recipient};
-use tokio::time::Instant;
+use crate::time::{Instant, Timers};
+use actix::{Actor, ActorContext, Addr, Context, Handler, Message, Recipient};
 
 use super::expirer::{Expirer, ExpirerBell};
 use super::{Backlog, Waiting};
@@ -81,7 +81,7 @@ impl<T: Waiting> QueueSampler<T> {
         }
         if goes_on {
             self.shared.start_sampling();
-            ctx.run_later(self.period, Self::tick);
+            ctx.later(self.period, Self::tick);
         }
     }
 }

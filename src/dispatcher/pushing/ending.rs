@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::time::{Instant, Timers};
 use actix::fut::wrap_future;
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message};
 use log::{debug, warn};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use super::PushingDispatcher;
 use crate::dispatcher::Rejection;
@@ -60,7 +60,7 @@ where
             }
             ctx.cancel_future(timer);
         }
-        self.ending.deadline = Some((at, ctx.run_later(time, Self::cut_off)));
+        self.ending.deadline = Some((at, ctx.later(time, Self::cut_off)));
     }
 
     /// The time is over: refuses what waits, and has what is at handlers cut off.
@@ -77,7 +77,7 @@ where
         for pool in self.pools.values() {
             pool.control.do_send(EndPool::Now);
         }
-        ctx.run_later(LAST_CALL, Self::finish);
+        ctx.later(LAST_CALL, Self::finish);
     }
 
     pub(super) fn refuse_all(&self) {

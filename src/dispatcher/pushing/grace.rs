@@ -3,6 +3,7 @@
 use actix::{AsyncContext, Context, Handler, Message};
 
 use super::PushingDispatcher;
+use crate::time::sleep;
 
 /// The time in which work is queued although no handler is there.
 #[derive(Default)]
@@ -38,7 +39,7 @@ where
         let (number, wait) = (self.grace.number + 1, self.plan.settings.initial_grace_period);
         let dispatcher = ctx.address().downgrade();
         let timer = actix::spawn(async move {
-            tokio::time::sleep(wait).await;
+            sleep(wait).await;
             if let Some(dispatcher) = dispatcher.upgrade() {
                 dispatcher.do_send(GraceIsOver(number));
             }

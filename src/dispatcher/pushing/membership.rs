@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::time::Instant;
 use actix::{Arbiter, AsyncContext, Context, Handler, Message};
 use log::{info, warn};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use super::{Plan, PushingDispatcher, Regulation};
 use crate::dispatcher::Rejection;

@@ -7,10 +7,10 @@ mod membership;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::time::Instant;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, Running};
 use log::{debug, info, warn};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use super::Stop;
 use super::builder::DispatcherBuilder;

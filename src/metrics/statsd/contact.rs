@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use crate::time::Instant;
 
 /// How often something is tried.
 #[derive(Debug, Clone, Copy)]

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
+use crate::time::Instant;
 use log::{info, warn};
-use tokio::time::Instant;
 
 use super::contact::{Contact, Pace};
 use super::mailbox::Mailbox;

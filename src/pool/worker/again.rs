@@ -1,7 +1,7 @@
 //! What a worker does with a work that has come to nothing, or that goes to several handlers: it puts it where others
 //! take it from.
 
-use tokio::time::Instant;
+use crate::time::Instant;
 
 use super::{Carried, ClaimFor, Duty, QueuedFor};
 use crate::dispatcher::{CallError, Claim, History, Queued};

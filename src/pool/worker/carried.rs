@@ -1,6 +1,6 @@
 //! A work whose request is at the handler.
 
-use tokio::time::Instant;
+use crate::time::Instant;
 
 use super::{AnswerOf, ClaimFor, Duty};
 use crate::dispatcher::{CallError, Failure, History, Times};

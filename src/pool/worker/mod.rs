@@ -10,10 +10,10 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{self, Poll};
 
+use crate::time::Instant;
 use actix::fut::wrap_future;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context};
 use futures::FutureExt;
-use tokio::time::Instant;
 
 use carried::Carried;
 

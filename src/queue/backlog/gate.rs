@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::time::Instant;
 use slab::Slab;
-use tokio::time::Instant;
 
 use crate::control::breaker::BreakerState;
 use crate::control::regulator::ServiceSample;

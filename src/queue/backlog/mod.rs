@@ -19,13 +19,13 @@ use std::task::Waker;
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use crate::time::Instant;
 use gate::{Access, Gate};
 pub(crate) use gate::{GateView, SeatView};
 use parking_lot::Mutex;
 pub(crate) use seat::{Pull, Seat};
 use slab::Slab;
 use smallvec::SmallVec;
-use tokio::time::Instant;
 
 use super::Waiting;
 use super::lanes::Lanes;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::time::Instant;
 use smallvec::SmallVec;
-use tokio::time::Instant;
 
 use super::gate::{Access, SeatState};
 use super::{Backlog, PoolKey, wake};

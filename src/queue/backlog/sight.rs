@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use crate::time::Instant;
 
 use super::gate::{Access, GateView, SeatState, SeatView, Together};
 use super::{Backlog, PoolKey};
