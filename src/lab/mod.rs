@@ -3,10 +3,20 @@
 //! A [`Scenario`] describes services and traffic. A run puts the real dispatchers between models of them, in virtual
 //! time, and yields an [`Outcome`].
 
+mod convergence;
+#[cfg(test)]
+mod example;
+mod figures;
+mod ledger;
+mod model;
 mod outcome;
+mod run;
 mod scenario;
+mod traffic;
+mod world;
 
 pub use outcome::{Answer, Latency, Limit, Outcome, PhaseOutcome, Record, STEP, Start, Step, Totals, Wait};
+pub use run::{RunError, run};
 pub use scenario::{
     Arrivals, CLASSES, Discipline, Distribution, OnCancel, Phase, Process, Scenario, Service, ServiceTime,
 };

@@ -86,7 +86,7 @@ pub struct Service {
     pub service_time: ServiceTime,
     /// What service times are multiplied by. More than 0.
     pub slow: f64,
-    /// Whether it answers nothing. What it is asked then is never answered.
+    /// Whether it answers nothing. What it has done then is never answered.
     pub unresponsive: bool,
     /// Whether it is there: if not, it is no handler of the dispatchers.
     pub present: bool,

@@ -1,0 +1,113 @@
+//! The figures of a run.
+
+use super::convergence::converged_after;
+use super::ledger::Ledger;
+use super::outcome::{Latency, Limit, Outcome, PhaseOutcome, Record, STEP, Step, Wait};
+use super::scenario::{Phase, Scenario};
+
+/// What a run shows.
+pub(super) fn outcome(scenario: &Scenario, ledger: Ledger) -> Outcome {
+    let Ledger { record, totals, .. } = ledger;
+    let mut began = 0.0;
+    let phases = scenario.phases.iter().map(|phase| {
+        let ends = began + phase.duration.as_secs_f64();
+        let span = Span { began, from: f64::min(ends, f64::max(began, scenario.warm_up.as_secs_f64())), ends };
+        began = ends;
+        phase_outcome(scenario, phase, &record, span)
+    });
+    let phases = phases.collect();
+    Outcome { scenario: scenario.name.clone(), seed: scenario.seed, phases, totals, record }
+}
+
+/// A phase in time, in seconds from the start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) began: f64,
+    /// Where the figures begin: after the warm-up.
+    pub(super) from: f64,
+    pub(super) ends: f64,
+}
+
+impl Span {
+    pub(super) fn steps<'r>(&self, record: &'r Record) -> &'r [Step] {
+        let index = |at: f64| ((at / STEP).round() as usize).min(record.steps.len());
+        &record.steps[index(self.from)..index(self.ends)]
+    }
+
+    fn contains(&self, at: f64) -> bool {
+        self.from <= at && at < self.ends
+    }
+}
+
+fn phase_outcome(scenario: &Scenario, phase: &Phase, record: &Record, span: Span) -> PhaseOutcome {
+    let steps = span.steps(record);
+    let seconds = steps.len() as f64 * STEP;
+    let per_second = |count: &dyn Fn(&Step) -> u32| {
+        let count: u64 = steps.iter().map(|step| u64::from(count(step))).sum();
+        if steps.is_empty() { 0.0 } else { count as f64 / seconds }
+    };
+    let (offered, good) = (per_second(&|step| step.offered), per_second(&|step| step.good));
+    let possible = offered.min(phase.capacity());
+    let latencies =
+        sorted(record.answers.iter().filter(|answer| span.contains(answer.at)).map(|answer| answer.latency));
+    let waits = sorted(record.starts.iter().filter(|start| span.contains(start.at)).map(|start| start.wait));
+    PhaseOutcome {
+        offered_per_s: rounded(offered),
+        capacity_per_s: rounded(phase.capacity()),
+        good_per_s: rounded(good),
+        goodput_ratio: (possible > 0.0).then(|| rounded(good / possible)),
+        rejected_per_s: rounded(per_second(&|step| step.rejected)),
+        failed_per_s: rounded(per_second(&|step| step.failed)),
+        timed_out_per_s: rounded(per_second(&|step| step.timed_out)),
+        latency_ms: Latency {
+            p50: milliseconds(&latencies, 0.5),
+            p90: milliseconds(&latencies, 0.9),
+            p99: milliseconds(&latencies, 0.99),
+        },
+        wait_ms: Wait { p50: milliseconds(&waits, 0.5), p99: milliseconds(&waits, 0.99) },
+        limit: limit(steps),
+        converged_after_s: converged_after(scenario, phase, record, span),
+    }
+}
+
+fn limit(steps: &[Step]) -> Limit {
+    let limits: Vec<usize> = steps.iter().map(|step| step.limit_by_service.iter().sum()).collect();
+    let mean = limits.iter().sum::<usize>() as f64 / limits.len().max(1) as f64;
+    let (min, max) = (limits.iter().min(), limits.iter().max());
+    Limit { mean: rounded(mean), min: min.copied().unwrap_or(0), max: max.copied().unwrap_or(0) }
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+fn milliseconds(sorted: &[f64], share: f64) -> Option<f64> {
+    percentile(sorted, share).map(|seconds| rounded(seconds * 1e3))
+}
+
+/// The nearest rank: the smallest value that at least this share of all does not exceed.
+pub(super) fn percentile(sorted: &[f64], share: f64) -> Option<f64> {
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.max(1) - 1).copied()
+}
+
+/// To four decimals: what is beyond is noise.
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_nearest_ranks() {
+        let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
+        assert_eq!(percentile(&hundred, 0.5), Some(50.0));
+        assert_eq!(percentile(&hundred, 0.99), Some(99.0));
+        assert_eq!(percentile(&[7.0], 0.01), Some(7.0));
+        assert_eq!(percentile(&[], 0.5), None);
+    }
+}

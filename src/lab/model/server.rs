@@ -1,0 +1,275 @@
+//! One service at work.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::agenda::{Agenda, Nanos, nanos};
+use super::draw::Chance;
+use super::fifo::Fifo;
+use super::sharing::Sharing;
+use crate::lab::scenario::{Discipline, Service};
+
+/// The number of a call, which is never used again.
+pub(in crate::lab) type Job = u64;
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::lab) enum Verdict {
+    Served,
+    Failed,
+}
+
+/// What a request takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Task {
+    /// In seconds at full speed.
+    pub(super) time: f64,
+    /// See [`Service::penalty`].
+    pub(super) penalty: f64,
+}
+
+/// A service at work. Answers take [`Service::network`] on top of what happens in the slots.
+#[derive(Debug)]
+pub(in crate::lab) struct Server {
+    service: Service,
+    chance: Chance,
+    floor: Floor,
+    /// What will become of those on the floor.
+    inside: HashMap<Job, Verdict>,
+    replies: Agenda<(Job, Verdict)>,
+}
+
+/// Where requests are worked on.
+#[derive(Debug)]
+enum Floor {
+    Fifo(Fifo),
+    Sharing(Sharing),
+}
+
+impl Server {
+    pub(in crate::lab) fn new(service: &Service, chance: Chance) -> Self {
+        let mut server = Server {
+            service: service.clone(),
+            chance,
+            floor: Floor::of(service.discipline),
+            inside: HashMap::new(),
+            replies: Agenda::new(),
+        };
+        server.floor.set_slots(0, service.slots);
+        server
+    }
+
+    /// Calls in slots and in the queue.
+    pub(in crate::lab) fn in_flight(&self) -> usize {
+        self.floor.len()
+    }
+
+    pub(in crate::lab) fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// The service changes. What is in a slot keeps its service time.
+    pub(in crate::lab) fn become_like(&mut self, now: Nanos, service: &Service) {
+        self.settle(now);
+        if service.discipline != self.service.discipline {
+            // What is inside is lost, as when a service is replaced by another.
+            self.floor = Floor::of(service.discipline);
+            self.inside.clear();
+        }
+        self.service = service.clone();
+        self.floor.set_slots(now, service.slots);
+    }
+
+    /// A call arrives.
+    pub(in crate::lab) fn call(&mut self, now: Nanos, job: Job) {
+        self.settle(now);
+        let Service { slots, queue, .. } = self.service;
+        if self.floor.len() >= slots.saturating_add(queue) {
+            self.reply(now, job, Verdict::Failed);
+            return;
+        }
+        let (verdict, time) = self.fate();
+        self.inside.insert(job, verdict);
+        self.floor.enter(now, job, Task { time, penalty: self.service.penalty });
+    }
+
+    /// A call's answer is not wanted any more, and the service stops.
+    pub(in crate::lab) fn stop(&mut self, now: Nanos, job: Job) {
+        self.settle(now);
+        if self.inside.remove(&job).is_some() {
+            self.floor.leave(now, job);
+        }
+    }
+
+    /// When something is to happen next.
+    pub(in crate::lab) fn next(&mut self) -> Option<Nanos> {
+        [self.floor.next(), self.replies.next()].into_iter().flatten().min()
+    }
+
+    /// An answer that has arrived by `now`.
+    pub(in crate::lab) fn answer(&mut self, now: Nanos) -> Option<(Job, Verdict)> {
+        self.settle(now);
+        self.replies.due(now).map(|(_, reply)| reply)
+    }
+
+    /// What has left its slot by `now` is on its way back.
+    fn settle(&mut self, now: Nanos) {
+        while let Some((at, job)) = self.floor.finish(now) {
+            if let Some(verdict) = self.inside.remove(&job) {
+                self.reply(at, job, verdict);
+            }
+        }
+    }
+
+    /// What becomes of a request, and the time that takes.
+    fn fate(&mut self) -> (Verdict, f64) {
+        if self.service.error_rate > 0.0 && self.chance.share() < self.service.error_rate {
+            return (Verdict::Failed, self.service.error_time.as_secs_f64());
+        }
+        (Verdict::Served, self.chance.service_time(&self.service.service_time) * self.service.slow)
+    }
+
+    fn reply(&mut self, at: Nanos, job: Job, verdict: Verdict) {
+        if !self.service.unresponsive {
+            self.replies.enter(at.saturating_add(nanos(self.service.network)), (job, verdict));
+        }
+    }
+}
+
+impl Floor {
+    fn of(discipline: Discipline) -> Self {
+        match discipline {
+            Discipline::Fifo => Floor::Fifo(Fifo::new()),
+            Discipline::Sharing => Floor::Sharing(Sharing::new()),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Floor::Fifo(fifo) => fifo.len(),
+            Floor::Sharing(sharing) => sharing.len(),
+        }
+    }
+
+    fn enter(&mut self, now: Nanos, job: Job, task: Task) {
+        match self {
+            Floor::Fifo(fifo) => fifo.enter(now, job, task),
+            Floor::Sharing(sharing) => sharing.enter(now, job, task),
+        }
+    }
+
+    fn leave(&mut self, now: Nanos, job: Job) {
+        match self {
+            Floor::Fifo(fifo) => fifo.leave(now, job),
+            Floor::Sharing(sharing) => sharing.leave(now, job),
+        }
+    }
+
+    fn set_slots(&mut self, now: Nanos, slots: usize) {
+        match self {
+            Floor::Fifo(fifo) => fifo.set_slots(now, slots),
+            Floor::Sharing(sharing) => sharing.set_slots(now, slots),
+        }
+    }
+
+    fn next(&mut self) -> Option<Nanos> {
+        match self {
+            Floor::Fifo(fifo) => fifo.next(),
+            Floor::Sharing(sharing) => sharing.next(),
+        }
+    }
+
+    fn finish(&mut self, now: Nanos) -> Option<(Nanos, Job)> {
+        match self {
+            Floor::Fifo(fifo) => fifo.finish(now),
+            Floor::Sharing(sharing) => sharing.finish(now),
+        }
+    }
+}
+
+/// At most what a duration can hold.
+pub(super) fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::example;
+    use crate::lab::model::streams;
+    use crate::lab::scenario::{Distribution, ServiceTime};
+
+    const MS: Nanos = 1_000_000;
+
+    /// One slot, 10 ms a request.
+    fn service() -> Service {
+        let time = ServiceTime { mean: Duration::from_millis(10), distribution: Distribution::Fixed };
+        Service { slots: 1, queue: 10, service_time: time, ..example::service() }
+    }
+
+    fn server(service: &Service) -> Server {
+        Server::new(service, streams(1).next().unwrap())
+    }
+
+    fn answers(server: &mut Server) -> Vec<(Nanos, Job, Verdict)> {
+        let mut answers = Vec::new();
+        while let Some(at) = server.next() {
+            while let Some((job, verdict)) = server.answer(at) {
+                answers.push((at / MS, job, verdict));
+            }
+        }
+        answers
+    }
+
+    #[test]
+    fn the_network_takes_its_time_outside_the_slots() {
+        let mut server = server(&Service { network: Duration::from_millis(5), ..service() });
+        (0..2).for_each(|job| server.call(0, job));
+        assert_eq!(answers(&mut server), [(15, 0, Verdict::Served), (25, 1, Verdict::Served)]);
+    }
+
+    #[test]
+    fn one_too_many_fails_at_once() {
+        let mut server = server(&Service { queue: 1, ..service() });
+        (0..3).for_each(|job| server.call(0, job));
+        let expected = [(0, 2, Verdict::Failed), (10, 0, Verdict::Served), (20, 1, Verdict::Served)];
+        assert_eq!(answers(&mut server), expected);
+    }
+
+    #[test]
+    fn errors_take_their_own_time_in_a_slot() {
+        let mut server = server(&Service { error_rate: 1.0, ..service() });
+        (0..2).for_each(|job| server.call(0, job));
+        assert_eq!(answers(&mut server), [(1, 0, Verdict::Failed), (2, 1, Verdict::Failed)]);
+    }
+
+    #[test]
+    fn what_is_done_while_it_is_unresponsive_is_never_answered() {
+        let mut server = server(&service());
+        (0..3).for_each(|job| server.call(0, job));
+        server.become_like(5 * MS, &Service { unresponsive: true, ..service() });
+        assert_eq!(server.answer(15 * MS), None);
+        server.become_like(25 * MS, &service());
+        assert_eq!(answers(&mut server), [(30, 2, Verdict::Served)]);
+    }
+
+    #[test]
+    fn slow_counts_for_what_begins_later() {
+        let mut server = server(&service());
+        server.call(0, 0);
+        server.become_like(5 * MS, &Service { slow: 3.0, ..service() });
+        server.call(10 * MS, 1);
+        assert_eq!(answers(&mut server), [(10, 0, Verdict::Served), (40, 1, Verdict::Served)]);
+    }
+
+    #[test]
+    fn what_is_stopped_leaves_and_what_is_on_its_way_back_does_not() {
+        let mut server = server(&Service { network: Duration::from_millis(5), ..service() });
+        (0..3).for_each(|job| server.call(0, job));
+        // the first has left the slot, and the second is in it
+        server.stop(12 * MS, 0);
+        server.stop(12 * MS, 1);
+        assert_eq!(server.in_flight(), 1);
+        assert_eq!(answers(&mut server), [(15, 0, Verdict::Served), (27, 2, Verdict::Served)]);
+    }
+}
