@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::all::{Both, Settings};
-use super::hocon::{self, Layers, Value};
+use super::hocon::{Layers, Value};
 use super::keys::{DEFAULT_DISPATCHER, DEFAULT_PULLING_DISPATCHER, DISPATCHERS, ROOT};
 use super::problem::Problem;
 use super::read::{Fault, Level, Reader, check_shape};
@@ -14,6 +14,13 @@ use super::settings::DispatcherSettings;
 /// reference lacks a key.
 pub(super) fn judge(root: &Value, layers: &mut Layers) -> Option<Settings> {
     Judge { root, layers, complete: true, unowned: Vec::new() }.settings()
+}
+
+/// The settings of the one dispatcher whose own are at `path`, over the defaults. What is wrong with them is added to the
+/// problems of `layers`; `None` only if the reference lacks a key.
+#[cfg(feature = "lab")]
+pub(super) fn judge_at(path: &[&str], root: &Value, layers: &mut Layers) -> Option<DispatcherSettings> {
+    Judge { root, layers, complete: true, unowned: Vec::new() }.settings_at(path)
 }
 
 /// Reads every dispatcher and reports what is wrong with it.
@@ -28,11 +35,7 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn settings(mut self) -> Option<Settings> {
-        let mut faults = Vec::new();
-        if let (Some(kanaloa), Some(value)) = (hocon::known().step(ROOT), self.root.key(ROOT)) {
-            check_shape(&value, &[ROOT.to_owned()], kanaloa.known, &mut faults);
-        }
-        faults.into_iter().for_each(|fault| self.fault(fault));
+        self.shape(&[ROOT]);
         self.complete = self.layers.problems.is_empty();
         let default = Level::of(self.root, &[ROOT, DEFAULT_DISPATCHER]);
         let pulling = Level::of(self.root, &[ROOT, DEFAULT_PULLING_DISPATCHER]);
@@ -44,12 +47,41 @@ impl Judge<'_> {
             let level = Level::of(self.root, &[ROOT, DISPATCHERS, name]);
             named.insert(name.clone(), self.both(Some(level), &defaults)?);
         }
+        self.unowned();
+        Some(Settings { default, named })
+    }
+
+    #[cfg(feature = "lab")]
+    fn settings_at(mut self, path: &[&str]) -> Option<DispatcherSettings> {
+        self.shape(&[ROOT]);
+        self.shape(path);
+        self.complete = self.layers.problems.is_empty();
+        let levels = [path, &[ROOT, DEFAULT_DISPATCHER]].map(|path| Level::of(self.root, path));
+        let (settings, broken) = self.read(&levels)?;
+        for rule in &broken {
+            self.broken(rule, &levels, "");
+        }
+        self.unowned();
+        Some(settings)
+    }
+
+    /// Reports what does not belong at `path` or below.
+    fn shape(&mut self, path: &[&str]) {
+        let known = path.iter().try_fold(self.layers.known(), |known, key| Some(known.step(key)?.known));
+        let mut faults = Vec::new();
+        if let (Some(known), Some(value)) = (known, Level::of(self.root, path).object) {
+            let path: Vec<_> = path.iter().map(|key| (*key).to_owned()).collect();
+            check_shape(&value, &path, known, &mut faults);
+        }
+        faults.into_iter().for_each(|fault| self.fault(fault));
+    }
+
+    fn unowned(&mut self) {
         if self.layers.problems.is_empty() {
-            for fault in self.unowned {
+            for fault in std::mem::take(&mut self.unowned) {
                 self.layers.report(None, None, Some(fault.path.join(".")), fault.kind);
             }
         }
-        Some(Settings { default, named })
     }
 
     /// Both kinds are checked, since a file does not say which kind a dispatcher will be.

@@ -10,8 +10,11 @@ use super::nearest::nearest;
 pub(super) enum Known {
     /// Not ours: files may hold settings of other libraries beside `kanaloa`.
     Foreign,
-    /// The top of a file.
-    Top(Box<Known>),
+    /// The top of a file, with the keys there that are ours.
+    Top(BTreeMap<String, Known>),
+    /// An object of which only these keys are read as settings. Who reads the others knows them.
+    #[cfg(feature = "lab")]
+    Partly(BTreeMap<String, Known>),
     /// A value.
     Setting,
     /// An object with these keys.
@@ -39,7 +42,21 @@ impl Known {
             (STATSD, statsd),
         ];
         let kanaloa = kanaloa.into_iter().map(|(name, known)| (name.to_owned(), known)).collect();
-        Known::Top(Box::new(Known::Section(kanaloa)))
+        Known::Top([(ROOT.to_owned(), Known::Section(kanaloa))].into())
+    }
+
+    /// The known keys of a file that has, beside settings, an object of its own at `root`, in which `dispatcher` holds
+    /// the settings of one dispatcher.
+    #[cfg(feature = "lab")]
+    pub(super) fn with_document(self, root: &str, dispatcher: &str) -> Known {
+        let named = self.down(&[ROOT, DISPATCHERS].join("."));
+        let settings = match named.map(|step| step.known) {
+            Some(Known::Named(settings)) => (**settings).clone(),
+            _ => Known::Foreign,
+        };
+        let Known::Top(mut roots) = self else { return self };
+        roots.insert(root.to_owned(), Known::Partly([(dispatcher.to_owned(), settings)].into()));
+        Known::Top(roots)
     }
 
     /// Goes one key down, in either spelling; `None` if there is no such key.
@@ -47,11 +64,15 @@ impl Known {
         let found = |known| Some(Step { canonical: vec![key.to_owned()], known });
         match self {
             Known::Foreign => found(self),
-            Known::Top(kanaloa) if key == ROOT => found(kanaloa),
-            // A root that is nearly ours is ours misspelt, and one that belongs below it has lost it: either would otherwise
-            // be ignored without a word.
-            Known::Top(_) if misspelt_root(key) || lost_root(key) => None,
-            Known::Top(_) => found(&Known::Foreign),
+            Known::Top(roots) => match roots.get(key) {
+                Some(known) => found(known),
+                // A root that is nearly ours is ours misspelt, and one that belongs below it has lost it: either would
+                // otherwise be ignored without a word.
+                None if misspelt_root(key, roots).is_some() || lost_root(key) => None,
+                None => found(&Known::Foreign),
+            },
+            #[cfg(feature = "lab")]
+            Known::Partly(keys) => found(keys.get(key).unwrap_or(&Known::Foreign)),
             Known::Setting => None,
             Known::Named(each) => found(each),
             Known::Section(keys) => keys
@@ -70,7 +91,7 @@ impl Known {
         let mut known = self;
         let mut canonical = Vec::new();
         for segment in path.split('.') {
-            let Known::Section(keys) = known else { return None };
+            let (Known::Section(keys) | Known::Top(keys)) = known else { return None };
             known = keys.get(segment)?;
             canonical.push(segment.to_owned());
         }
@@ -82,18 +103,23 @@ impl Known {
         let written = key;
         let key = kebab(key);
         match self {
-            Known::Top(_) if misspelt_root(written) => Some(ROOT.to_owned()),
-            Known::Top(_) => Some(format!("{ROOT}.{key}")).filter(|_| lost_root(written)),
+            Known::Top(roots) => match misspelt_root(written, roots) {
+                Some(root) => Some(root.to_owned()),
+                None => Some(format!("{ROOT}.{key}")).filter(|_| lost_root(written)),
+            },
             Known::Section(keys) => nearest(&key, keys.keys().map(String::as_str)).map(str::to_owned).or_else(|| {
                 keys.iter().find_map(|(name, known)| known.suggestion(&key).map(|rest| format!("{name}.{rest}")))
             }),
+            #[cfg(feature = "lab")]
+            Known::Partly(_) => None,
             Known::Foreign | Known::Setting | Known::Named(_) => None,
         }
     }
 }
 
-fn misspelt_root(key: &str) -> bool {
-    key.eq_ignore_ascii_case(ROOT) || nearest(key, [ROOT]).is_some()
+fn misspelt_root<'a>(key: &str, roots: &'a BTreeMap<String, Known>) -> Option<&'a str> {
+    let same = roots.keys().find(|root| key.eq_ignore_ascii_case(root));
+    same.map(String::as_str).or_else(|| nearest(key, roots.keys().map(String::as_str)))
 }
 
 /// `statsD` may be another library's.

@@ -89,7 +89,7 @@ impl Merged {
 }
 
 /// The environment, without what is not UTF-8 and so cannot be named in a file.
-fn environment() -> HashMap<String, String> {
+pub(super) fn environment() -> HashMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()

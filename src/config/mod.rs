@@ -5,11 +5,14 @@
 //!
 //! ```text
 //! files, environment ─► hocon: parse, spell, merge, resolve ─► judge: read the values, try the rules ─► Settings
+//!                                                                └─► document: files with more than settings
 //!                         known: which keys exist               origin: who set what, for the problems
 //! ```
 
 mod all;
 mod bridge;
+#[cfg(feature = "lab")]
+pub(crate) mod document;
 mod effective;
 mod hocon;
 mod judge;

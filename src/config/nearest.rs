@@ -2,7 +2,7 @@
 
 /// The candidate with the fewest typing mistakes between it and `word`, if they are few for its length.
 /// One mistake is a character too much, too little or wrong, or two neighbours swapped.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A third of the word wrong still reads as that word; more is another word.
     let most = (word.chars().count() / 3).max(1);
     let near = candidates.into_iter().map(|candidate| (mistakes(word, candidate), candidate));

@@ -286,7 +286,7 @@ pub(super) fn reference_statsd() -> Option<StatsDSettings> {
 }
 
 /// The words of `choices`, as a sentence has them.
-fn any_of<T>(choices: &[(&str, T)]) -> String {
+pub(super) fn any_of<T>(choices: &[(&str, T)]) -> String {
     let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
     match words.split_last() {
         Some((last, [])) => (*last).to_owned(),

@@ -1,13 +1,13 @@
 //! Which files an `include` means.
 
-use std::io::ErrorKind;
+use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::syntax::{Include, IncludeKind};
 use crate::config::problem::ProblemKind;
 
 /// How many files may be included in all. Files that include others twice over grow without end otherwise.
-pub(super) const MOST_FILES: usize = 1_000;
+const MOST_FILES: usize = 1_000;
 
 /// The endings that a name without one stands for, the later laid over the earlier.
 const ENDINGS: &[&str] = &["json", "conf"];
@@ -15,14 +15,51 @@ const ENDINGS: &[&str] = &["json", "conf"];
 /// What the reference implementation reads too.
 const PROPERTIES: &str = "properties";
 
-/// The files that `include` means, with their texts, the earlier to be laid under the later.
-///
-/// `files` lead here, each including the next; `budget` is how many more may be included.
-pub(super) fn find(
-    include: &Include,
-    files: &[PathBuf],
-    budget: &mut usize,
-) -> Result<Vec<(PathBuf, String)>, ProblemKind> {
+/// Texts that are compiled in, by the names under which they include each other.
+#[cfg(feature = "lab")]
+pub(crate) type Texts = &'static [(&'static str, &'static str)];
+
+/// Where included files are found.
+#[derive(Debug, Clone)]
+pub(super) struct Shelf {
+    /// How many more may be included.
+    budget: usize,
+    /// Instead of the disk.
+    #[cfg(feature = "lab")]
+    texts: Option<Texts>,
+}
+
+impl Shelf {
+    pub(super) fn disk() -> Self {
+        Self {
+            budget: MOST_FILES,
+            #[cfg(feature = "lab")]
+            texts: None,
+        }
+    }
+
+    #[cfg(feature = "lab")]
+    pub(super) fn texts(texts: Texts) -> Self {
+        Self { texts: Some(texts), ..Self::disk() }
+    }
+
+    fn read(&self, name: &Path) -> Result<Vec<u8>, Error> {
+        #[cfg(feature = "lab")]
+        if let Some(texts) = self.texts {
+            let text = texts.iter().find(|(known, _)| Path::new(known) == name);
+            return text.map(|(_, text)| text.as_bytes().to_vec()).ok_or(ErrorKind::NotFound.into());
+        }
+        std::fs::read(name)
+    }
+
+    /// The files that `include` means, with their texts, the earlier to be laid under the later. `files` lead here, each
+    /// including the next.
+    pub(super) fn find(&mut self, include: &Include, files: &[PathBuf]) -> Result<Vec<(PathBuf, String)>, ProblemKind> {
+        find(include, files, self)
+    }
+}
+
+fn find(include: &Include, files: &[PathBuf], shelf: &mut Shelf) -> Result<Vec<(PathBuf, String)>, ProblemKind> {
     let syntax = |message: String| Err(ProblemKind::Syntax(message));
     match include.kind {
         IncludeKind::Url => return syntax("include url(...) is not supported; include a file".into()),
@@ -49,7 +86,7 @@ pub(super) fn find(
     let names = if has_ending { vec![name] } else { ENDINGS.iter().map(|ending| with(ending)).collect() };
     let mut found = Vec::new();
     for name in &names {
-        let text = match std::fs::read(name) {
+        let text = match shelf.read(name) {
             Ok(bytes) => String::from_utf8(bytes).map_err(|_| unreadable(name, "it is not UTF-8"))?,
             Err(error) if is_missing(&error) => continue,
             Err(error) => return Err(unreadable(name, &error.to_string())),
@@ -58,10 +95,10 @@ pub(super) fn find(
             let circle = files[start..].iter().chain([name]).map(|file| file.display().to_string());
             return syntax(format!("files include each other in a circle: {}", circle.collect::<Vec<_>>().join(" > ")));
         }
-        let Some(left) = budget.checked_sub(1) else {
+        let Some(left) = shelf.budget.checked_sub(1) else {
             return syntax(format!("more than {MOST_FILES} files are included"));
         };
-        *budget = left;
+        shelf.budget = left;
         found.push((name.clone(), text));
     }
     match found.is_empty() && include.required {
@@ -74,7 +111,7 @@ pub(super) fn find(
 }
 
 /// Whether there is no such file. A path that goes through a file leads to none either.
-fn is_missing(error: &std::io::Error) -> bool {
+fn is_missing(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 

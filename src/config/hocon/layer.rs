@@ -6,12 +6,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::include;
+use super::Layers;
 use super::parser::DEEPEST;
 use super::scalar::Scalar;
 use super::syntax::{Entry, Expression, Include};
 use super::tree::{NodeId, Part, Reference, Tree, Value};
-use super::{Layers, known};
 use crate::config::known::Known;
 use crate::config::origin::{Origin, Place};
 use crate::config::path;
@@ -31,8 +30,8 @@ pub(super) struct Scope {
 
 impl Scope {
     /// The top of a source.
-    pub(super) fn top() -> Self {
-        Self { known: known(), path: Vec::new(), written: String::new(), in_list: false }
+    pub(super) fn top(known: &'static Known) -> Self {
+        Self { known, path: Vec::new(), written: String::new(), in_list: false }
     }
 }
 
@@ -98,7 +97,7 @@ impl Speller<'_> {
 
     /// Puts a value at a path from the top, for a source without lines.
     pub(super) fn lone_value(&mut self, path: &[String], value: Expression) {
-        self.field(path, false, value, None, Tree::TOP, &Scope::top());
+        self.field(path, false, value, None, Tree::TOP, &Scope::top(self.layers.known));
     }
 
     /// Follows a dotted key down from `scope`. Reports it, and returns `None`, if there is no such key.
@@ -185,6 +184,7 @@ impl Speller<'_> {
         let dotted = path.iter().fold(String::new(), |path, segment| path::join(&path, segment));
         let written = format!("${{{}{dotted}}}", if optional { "?" } else { "" });
         let included: Vec<_> = scope.path[..self.source.prefix].iter().chain(path).cloned().collect();
+        let canonical = |path: &[String]| canonical(self.layers.known, path);
         let mut paths = vec![canonical(&included)];
         if self.source.prefix > 0 {
             paths.push(canonical(path));
@@ -198,7 +198,7 @@ impl Speller<'_> {
             let message = "include cannot stand in a list".into();
             return self.report(Some(include.line), None, ProblemKind::Syntax(message));
         }
-        match include::find(include, &self.source.files, &mut self.layers.budget) {
+        match self.layers.files.find(include, &self.source.files) {
             Err(kind) => self.report(Some(include.line), None, kind),
             Ok(files) => {
                 for (file, text) in files {
@@ -222,8 +222,8 @@ fn in_list(scope: &Scope) -> Scope {
 }
 
 /// The path of a `${...}` in the spelling of `reference.conf`, or as it stands where it leads to no known key.
-fn canonical(path: &[String]) -> Vec<String> {
-    let mut known = known();
+fn canonical(known: &'static Known, path: &[String]) -> Vec<String> {
+    let mut known = known;
     let mut canonical = Vec::with_capacity(path.len());
     for segment in path {
         let Some(step) = known.step(segment) else { return path.to_vec() };

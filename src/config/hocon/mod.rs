@@ -54,10 +54,15 @@ use resolve::resolve;
 use syntax::{Entry, Expression};
 use tree::{NodeId, Tree};
 
+#[cfg(feature = "lab")]
+use super::document::{DOCUMENT, DOCUMENT_DISPATCHER};
 use super::keys::{DEFAULT_DISPATCHER, ROOT, STATSD};
 use super::known::Known;
 use super::origin::{Origin, Origins, Place};
 use super::problem::{Problem, ProblemKind};
+use include::Shelf;
+#[cfg(feature = "lab")]
+pub(crate) use include::Texts;
 pub(super) use scalar::{Scalar, ScalarKind};
 pub(super) use value::{Content, Value};
 
@@ -80,11 +85,15 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     Known::file(section(DEFAULT_DISPATCHER), section(STATSD))
 });
 
-// The same holds for these two.
+#[cfg(feature = "lab")]
+static KNOWN_WITH_DOCUMENT: LazyLock<Known> =
+    LazyLock::new(|| known().clone().with_document(DOCUMENT, DOCUMENT_DISPATCHER));
+
+// The same as for the first holds for these two.
 static REFERENCE_LAYER: LazyLock<Layers> = LazyLock::new(|| {
-    let (tree, origins, budget) = (Tree::new(), Origins::default(), include::MOST_FILES);
-    let mut layers = Layers { tree, origins, sources: Vec::new(), problems: Vec::new(), budget };
-    layers.read(Source { index: None, prefix: 0, files: Vec::new() }, REFERENCE, Tree::TOP, &Scope::top());
+    let (tree, origins, files) = (Tree::new(), Origins::default(), Shelf::disk());
+    let mut layers = Layers { known: known(), tree, origins, sources: Vec::new(), problems: Vec::new(), files };
+    layers.read(Source { index: None, prefix: 0, files: Vec::new() }, REFERENCE, Tree::TOP, &Scope::top(known()));
     layers
 });
 // As above.
@@ -107,6 +116,8 @@ pub(super) fn reference() -> &'static Value {
 /// The layers of settings, from `reference.conf` up.
 #[derive(Debug, Clone)]
 pub(super) struct Layers {
+    /// Which keys exist.
+    known: &'static Known,
     tree: Tree,
     /// The sources above the reference, in their order.
     sources: Vec<SourceName>,
@@ -114,8 +125,8 @@ pub(super) struct Layers {
     pub(super) origins: Origins,
     /// What is wrong, by the index of the source.
     pub(super) problems: Vec<(usize, Problem)>,
-    /// How many more files may be included.
-    budget: usize,
+    /// Where included files are found.
+    files: Shelf,
 }
 
 #[derive(Debug, Clone)]
@@ -129,6 +140,26 @@ impl Layers {
     /// The reference alone.
     pub(super) fn new() -> Self {
         REFERENCE_LAYER.clone()
+    }
+
+    /// The reference alone, for files that have a document beside settings. Includes of texts that are in no file are
+    /// found among `texts`, by their names, if there are any.
+    #[cfg(feature = "lab")]
+    pub(super) fn for_document(texts: Option<Texts>) -> Self {
+        let files = texts.map_or_else(Shelf::disk, Shelf::texts);
+        Self { known: &KNOWN_WITH_DOCUMENT, files, ..Self::new() }
+    }
+
+    /// A place without a line, for a value that is put into the settings once they are looked up.
+    #[cfg(feature = "lab")]
+    pub(super) fn add_place(&mut self, source: usize, path: Vec<String>) -> Place {
+        let written = path.iter().fold(String::new(), |above, segment| super::path::join(&above, segment));
+        self.origins.add(Origin { source: Some(source), line: None, written, path })
+    }
+
+    /// Which keys exist.
+    pub(super) fn known(&self) -> &'static Known {
+        self.known
     }
 
     /// Adds the next source and returns its index.
@@ -188,7 +219,7 @@ impl Layers {
     /// Lays `text` of a source over what is there. Its includes are found beside `file`, if it is in one.
     pub(super) fn lay(&mut self, source: usize, file: Option<PathBuf>, text: &str) {
         let source = Source { index: Some(source), prefix: 0, files: file.into_iter().collect() };
-        self.read(source, text, Tree::TOP, &Scope::top());
+        self.read(source, text, Tree::TOP, &Scope::top(self.known));
     }
 
     /// Lays a single value over what is at a path from the top; `None` is a list.

@@ -28,7 +28,7 @@ pub(in crate::config) enum Content {
 }
 
 impl Value {
-    pub(super) fn new(content: Content, written: Place) -> Self {
+    pub(in crate::config) fn new(content: Content, written: Place) -> Self {
         let size = match &content {
             Content::Object(keys) => keys.values().fold(keys.len() + 1, |size, value| size.saturating_add(value.size)),
             Content::List(items) => items.iter().fold(items.len() + 1, |size, value| size.saturating_add(value.size)),
@@ -39,7 +39,7 @@ impl Value {
     }
 
     /// The same, brought to another place by a reference there.
-    pub(super) fn brought(self, place: Place) -> Self {
+    pub(in crate::config) fn brought(self, place: Place) -> Self {
         Self { brought: Some(place), ..self }
     }
 
@@ -64,6 +64,13 @@ impl Value {
             Some(place) => value.brought(place),
             None => value,
         })
+    }
+
+    /// The items of a list.
+    #[cfg(feature = "lab")]
+    pub(in crate::config) fn items(&self) -> Option<Vec<Value>> {
+        let Content::List(items) = &*self.content else { return None };
+        Some(items.iter().map(|item| Value { brought: self.brought.or(item.brought), ..item.clone() }).collect())
     }
 
     /// The value at a dotted path of plain keys.
