@@ -18,5 +18,6 @@ mod world;
 pub use outcome::{Answer, Latency, Limit, Outcome, PhaseOutcome, Record, STEP, Start, Step, Totals, Wait};
 pub use run::{RunError, run};
 pub use scenario::{
-    Arrivals, CLASSES, Discipline, Distribution, OnCancel, Phase, Process, Scenario, Service, ServiceTime,
+    Arrivals, BuiltIn, CLASSES, Discipline, Distribution, NoOverride, OnCancel, Override, Phase, Process, Scenario,
+    ScenarioError, Service, ServiceTime, built_in,
 };

@@ -1,65 +1,6 @@
-//! What a scenario says: services, traffic, and how both change.
+//! The services of a scenario.
 
 use std::time::Duration;
-
-use crate::config::DispatcherSettings;
-
-/// Classes of importance that traffic can have.
-pub const CLASSES: usize = crate::dispatcher::Priority::CLASSES;
-
-/// A service, its traffic, and the settings of what stands between them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Scenario {
-    /// Its name, in kebab-case.
-    pub name: String,
-    /// What all that is random in it starts from.
-    pub seed: u64,
-    /// Answers in this time from the start count in no figure but convergence and the totals.
-    pub warm_up: Duration,
-    /// How many dispatchers, which know nothing of each other, share the services and the traffic. At least 1.
-    pub kanaloas: usize,
-    /// The traffic.
-    pub arrivals: Arrivals,
-    /// What holds one after the other, repetitions written out: at least one.
-    pub phases: Vec<Phase>,
-    /// The settings of each dispatcher.
-    pub dispatcher: DispatcherSettings,
-}
-
-/// The traffic, but for its rate.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Arrivals {
-    /// How requests are spread over time.
-    pub process: Process,
-    /// How long after its arrival a request's answer is of use. More than zero.
-    pub deadline: Duration,
-    /// Whether the dispatcher is told the deadline. If not, callers leave then without having said so.
-    pub told: bool,
-    /// The share of each class in the traffic; together 1.
-    pub classes: [f64; CLASSES],
-    /// How many users the requests come from, all equally often. At least 1.
-    pub users: u64,
-}
-
-/// How requests are spread over time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Process {
-    /// Equally.
-    Uniform,
-    /// By chance, each independent of all others.
-    Poisson,
-}
-
-/// A span of time in which nothing changes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Phase {
-    /// How long it lasts. More than zero.
-    pub duration: Duration,
-    /// Requests per second. Not negative.
-    pub rate: f64,
-    /// All services of the scenario, in the same order in every phase, as they are in this one.
-    pub services: Vec<Service>,
-}
 
 /// One service, which is one handler of each dispatcher.
 #[derive(Debug, Clone, PartialEq)]
@@ -172,19 +113,5 @@ impl Service {
     pub fn knee(&self) -> f64 {
         let mean = self.mean_time();
         self.slots as f64 * (mean + self.network.as_secs_f64()) / mean
-    }
-}
-
-impl Phase {
-    /// Requests that all services together can answer per second.
-    pub fn capacity(&self) -> f64 {
-        self.services.iter().map(Service::capacity).sum()
-    }
-}
-
-impl Scenario {
-    /// How long it lasts.
-    pub fn duration(&self) -> Duration {
-        self.phases.iter().map(|phase| phase.duration).sum()
     }
 }

@@ -1,0 +1,108 @@
+//! The phases, written out: each as what it changes, over what was before.
+
+use std::time::Duration;
+
+use super::section::{Bounds, Section, duration, in_hours, items};
+use super::service::{Change, Services};
+use super::{LONGEST, MOST_REQUESTS};
+use crate::config::document::{Document, Node, nearest};
+use crate::lab::scenario::Phase;
+
+const KEYS: &[&str] = &["duration", "rate", "services"];
+
+const DURATION: Bounds<Duration> = Bounds::above(Duration::ZERO, LONGEST);
+/// One each microsecond, the tick of the lab.
+const RATE: Bounds<f64> = Bounds::from(0.0, 1_000_000.0);
+/// Phases written out times services. What holds for each service is kept for each phase.
+const MOST_STATES: u64 = 200_000;
+
+/// What a phase says.
+struct PhaseChange {
+    duration: Duration,
+    rate: Option<f64>,
+    services: Vec<(usize, Change)>,
+}
+
+/// The phases with `repeat` repetitions in all. None if they are too many, which is reported.
+pub(super) fn all(document: &mut Document, at: &Node, services: Services, repeat: u64) -> Vec<Phase> {
+    let items = items(document, at, "a list of phases");
+    let changes: Vec<_> = items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| PhaseChange::read(document, item, index == 0, &services))
+        .collect();
+    services
+        .refuse_idle(document, changes.iter().flat_map(|phase| &phase.services).map(|(index, said)| (*index, said)));
+    if !document.is_sound() || !is_bearable(document, at, &changes, &services, repeat) {
+        return Vec::new();
+    }
+    let mut states = services.all;
+    let mut rate = 0.0;
+    let mut phases = Vec::new();
+    for phase in (0..repeat).flat_map(|_| &changes) {
+        rate = phase.rate.unwrap_or(rate);
+        for (index, change) in &phase.services {
+            change.apply(&mut states[*index]);
+        }
+        let services = states.iter().map(|state| state.service()).collect();
+        phases.push(Phase { duration: phase.duration, rate, services });
+    }
+    phases
+}
+
+impl PhaseChange {
+    fn read(document: &mut Document, at: &Node, is_first: bool, services: &Services) -> Self {
+        let mut phase = Self { duration: Duration::ZERO, rate: None, services: Vec::new() };
+        let Some(mut section) = Section::open(document, at, KEYS) else { return phase };
+        phase.duration = section.duration("duration", DURATION).unwrap_or_default();
+        section.require("duration", &duration(DURATION));
+        phase.rate = section.number("rate", RATE);
+        if is_first {
+            section.require("rate", "the requests per second, which later phases keep");
+        }
+        let Some(named) = section.node("services") else { return phase };
+        let Some(keys) = named.keys() else {
+            document.refuse(&named, "an object with services by their names");
+            return phase;
+        };
+        for node in keys {
+            let change = Change::in_phase(document, &node);
+            match services.index(node.key()) {
+                Some(index) => phase.services.push((index, change)),
+                None if services.are_all_named => {
+                    let suggestion = nearest(node.key(), services.names()).map(str::to_owned);
+                    document.unknown(&node, suggestion);
+                }
+                None => {}
+            }
+        }
+        phase
+    }
+}
+
+/// Whether the phases neither last nor cost beyond all use, which mistyped numbers can.
+fn is_bearable(document: &mut Document, at: &Node, changes: &[PhaseChange], services: &Services, repeat: u64) -> bool {
+    let once: f64 = changes.iter().map(|phase| phase.duration.as_secs_f64()).sum();
+    let total = once * repeat as f64;
+    if total > LONGEST.as_secs_f64() {
+        let expected = format!("phases that last at most {} in all, with their repetitions", in_hours(LONGEST));
+        document.refuse_found(at, expected, format!("{total}s"));
+        return false;
+    }
+    let states = (changes.len() * services.all.len()) as u64 * repeat;
+    if states > MOST_STATES {
+        let expected = format!("at most {MOST_STATES} for phases times services, with their repetitions");
+        document.refuse_found(at, expected, states.to_string());
+        return false;
+    }
+    let of_phase = |rate: &mut f64, phase: &PhaseChange| {
+        *rate = phase.rate.unwrap_or(*rate);
+        Some(*rate * phase.duration.as_secs_f64())
+    };
+    let requests = changes.iter().scan(0.0, of_phase).sum::<f64>() * repeat as f64;
+    if requests > MOST_REQUESTS {
+        document.refuse_found(at, format!("at most {MOST_REQUESTS} requests in all"), format!("{requests:.0}"));
+        return false;
+    }
+    true
+}

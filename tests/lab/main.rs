@@ -1,0 +1,3 @@
+//! The promises of `kanaloa::lab`, one file for each theme.
+
+mod files;
