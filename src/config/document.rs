@@ -4,12 +4,13 @@
 //! dispatcher, which are read and judged here. The rest is handed out as [`Node`]s, and what their reader finds wrong with
 //! them is reported with file and line as for settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::hocon::{Content, Layers, Scalar, Value};
 use super::judge::judge_at;
+use super::keys::{DEFAULT_DISPATCHER, ROOT};
 use super::merged::environment;
 use super::path;
 use super::problem::{Problem, ProblemKind};
@@ -74,25 +75,8 @@ impl Document {
             Ok((file, text)) => layers.lay(index, file, &text),
             Err(reason) => layers.report(Some(index), None, None, ProblemKind::Unreadable(reason)),
         }
-        // A list has no keys to lay anything over before references are looked up; what is for an item waits until then.
-        let mut for_items: Vec<_> = laid
-            .iter()
-            .map(|laid| {
-                let path = [DOCUMENT].into_iter().chain(laid.path.iter().map(String::as_str));
-                (layers.add_source(laid.name.clone()), path.map(str::to_owned).collect::<Vec<_>>(), laid.text)
-            })
-            .collect();
         let environment = environment();
-        if !for_items.is_empty() {
-            let before = layers.clone().resolve(&environment);
-            for_items.retain(|(source, path, text)| {
-                let is_for_item = leads_into_list(&before, path);
-                if !is_for_item {
-                    layers.lay_value(*source, path, Some(Scalar::bare((*text).to_owned())));
-                }
-                is_for_item
-            });
-        }
+        let for_items = lay_over(&mut layers, laid, &environment);
         let mut root = layers.resolve(&environment);
         for (source, path, text) in for_items {
             let place = layers.add_place(source, path.clone());
@@ -120,9 +104,9 @@ impl Document {
         judge_at(&[DOCUMENT, DOCUMENT_DISPATCHER], &self.root, &mut self.layers)
     }
 
-    /// Whoever set `key` of the dispatcher is to blame for something; `None` if the reference did.
-    pub(crate) fn dispatcher_key(&self, key: &str) -> Option<Node> {
-        let levels = [&[DOCUMENT, DOCUMENT_DISPATCHER], &["kanaloa", "default-dispatcher"]];
+    /// The value that holds for the dispatcher's `key`.
+    pub(crate) fn dispatcher_setting(&self, key: &str) -> Option<Node> {
+        let levels = [&[DOCUMENT, DOCUMENT_DISPATCHER], &[ROOT, DEFAULT_DISPATCHER]];
         levels.into_iter().find_map(|level| {
             let path: Vec<_> = level.iter().copied().chain(key.split('.')).map(str::to_owned).collect();
             let value = self.root.at(&path.join("."))?;
@@ -260,6 +244,29 @@ pub(crate) fn one_of<T>(choices: &[(&str, T)]) -> String {
 
 fn written(path: &[String]) -> String {
     path.iter().fold(String::new(), |above, segment| path::join(&above, segment))
+}
+
+/// Lays values over `layers`, and returns those that are for items of lists, with their sources and whole paths: a list has
+/// no keys to lay anything over before references are looked up.
+fn lay_over<'a>(
+    layers: &mut Layers,
+    laid: &[Laid<'a>],
+    environment: &HashMap<String, String>,
+) -> Vec<(usize, Vec<String>, &'a str)> {
+    if laid.is_empty() {
+        return Vec::new();
+    }
+    let before = layers.clone().resolve(environment);
+    let mut for_items = Vec::new();
+    for laid in laid {
+        let source = layers.add_source(laid.name.clone());
+        let path: Vec<_> = std::iter::once(DOCUMENT.to_owned()).chain(laid.path.iter().cloned()).collect();
+        match leads_into_list(&before, &path) {
+            true => for_items.push((source, path, laid.text)),
+            false => layers.lay_value(source, &path, Some(Scalar::bare(laid.text.to_owned()))),
+        }
+    }
+    for_items
 }
 
 /// Whether some part of `path` but the last leads to a list.

@@ -74,7 +74,7 @@ fn settings(document: &mut Document, at: Option<&Node>) -> Option<DispatcherSett
     let below = |node: &Node, key: &str| node.keys()?.into_iter().find(|node| node.key() == key);
     // What comes along with an application's settings does no harm while it is off.
     let written = at.and_then(|at| below(&below(at, "metrics")?, "statsD")).filter(|node| !node.is_brought());
-    let switch = settings.metrics.as_ref().and_then(|_| document.dispatcher_key("metrics.enabled"));
+    let switch = settings.metrics.as_ref().and_then(|_| document.dispatcher_setting("metrics.enabled"));
     if let Some(node) = written.or(switch) {
         document.refuse(&node, "no metrics, since the lab reports nothing to StatsD");
     }

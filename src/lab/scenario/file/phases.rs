@@ -33,7 +33,7 @@ pub(super) fn all(document: &mut Document, at: &Node, services: Services, repeat
         .collect();
     services
         .refuse_idle(document, changes.iter().flat_map(|phase| &phase.services).map(|(index, said)| (*index, said)));
-    if !document.is_sound() || !is_bearable(document, at, &changes, &services, repeat) {
+    if !is_bearable(document, at, &changes, &services, repeat) || !document.is_sound() {
         return Vec::new();
     }
     let mut states = services.all;

@@ -57,15 +57,10 @@ impl<'a> Section<'a> {
         self.keys.iter().find(|node| node.key() == key).cloned()
     }
 
-    /// Reports that there is no such key.
-    pub(super) fn missing(&mut self, key: &str, expected: &str) {
-        self.document.missing(self.at, key, expected);
-    }
-
     /// Reports that a key is missing, if it is.
     pub(super) fn require(&mut self, key: &str, expected: &str) {
         if self.node(key).is_none() {
-            self.missing(key, expected);
+            self.document.missing(self.at, key, expected);
         }
     }
 
