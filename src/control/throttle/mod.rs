@@ -5,13 +5,22 @@ use std::time::Duration;
 
 use super::Attempt;
 
+mod aimd;
+#[cfg(test)]
+mod attempts;
+mod bounds;
 mod fixed;
+mod gradient2;
 mod kanaloa;
 mod plumb;
+mod vegas;
 
+pub use aimd::Aimd;
 pub use fixed::Fixed;
+pub use gradient2::Gradient2;
 pub use kanaloa::{Kanaloa, KanaloaRules};
 pub use plumb::Plumb;
+pub use vegas::Vegas;
 
 /// What happened at one handler since the sample before, or since the concurrency limit changed.
 #[derive(Debug, Clone, Copy, PartialEq)]
