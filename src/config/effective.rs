@@ -135,16 +135,21 @@ fn idle(settings: &DispatcherSettings, key: &str) -> Option<&'static str> {
             Some(BackPressureAlgorithm::Pie) if key == keys::WEIGHT_OF_LATEST_SPEED => Some("pie does not use it"),
             Some(_) => None,
         },
-        "autothrottle" if !is_switch && key != keys::AUTOTHROTTLE_ALGORITHM => match settings.autothrottle.as_ref() {
+        "autothrottle" if !is_switch => match settings.autothrottle.as_ref() {
             None => Some("autothrottle is off"),
-            Some(part) if part.algorithm == AutothrottleAlgorithm::Plumb => Some("plumb does not use it"),
-            Some(part) if part.algorithm == AutothrottleAlgorithm::Fixed => Some("fixed does not use it"),
-            Some(part) if key == keys::DOWNSIZE_RATIO && part.downsize_after_under_utilization.is_none() => {
-                Some("no downsize-after-under-utilization is set")
-            }
-            Some(_) => None,
+            Some(_) if key == keys::AUTOTHROTTLE_ALGORITHM => None,
+            Some(part) => match part.algorithm {
+                AutothrottleAlgorithm::Plumb => Some("plumb does not use it"),
+                AutothrottleAlgorithm::Fixed => Some("fixed does not use it"),
+                AutothrottleAlgorithm::Gradient2 => Some("gradient2 does not use it"),
+                AutothrottleAlgorithm::Vegas => Some("vegas does not use it"),
+                AutothrottleAlgorithm::Aimd => Some("aimd does not use it"),
+                AutothrottleAlgorithm::Kanaloa => {
+                    let never = key == keys::DOWNSIZE_RATIO && part.downsize_after_under_utilization.is_none();
+                    never.then_some("no downsize-after-under-utilization is set")
+                }
+            },
         },
-        "autothrottle" if !is_switch && settings.autothrottle.is_none() => Some("autothrottle is off"),
         "metrics" if !is_switch && settings.metrics.is_none() => Some("metrics are off"),
         _ if key == keys::CONCURRENT_DELAY && settings.work.concurrent_calls == 1 => Some("concurrent-calls is 1"),
         _ => None,

@@ -21,6 +21,9 @@ const AUTOTHROTTLE_ALGORITHMS: &[(&str, AutothrottleAlgorithm)] = &[
     ("plumb", AutothrottleAlgorithm::Plumb),
     ("fixed", AutothrottleAlgorithm::Fixed),
     ("kanaloa", AutothrottleAlgorithm::Kanaloa),
+    ("gradient2", AutothrottleAlgorithm::Gradient2),
+    ("vegas", AutothrottleAlgorithm::Vegas),
+    ("aimd", AutothrottleAlgorithm::Aimd),
 ];
 
 /// Something wrong in the merged settings.

@@ -188,6 +188,12 @@ pub enum AutothrottleAlgorithm {
     Fixed,
     /// The law of the original Kanaloa: a log of how each limit did, and a random walk around the best.
     Kanaloa,
+    /// [`Gradient2`](crate::control::throttle::Gradient2).
+    Gradient2,
+    /// [`Vegas`](crate::control::throttle::Vegas).
+    Vegas,
+    /// [`Aimd`](crate::control::throttle::Aimd).
+    Aimd,
 }
 
 /// Reporting what happens.

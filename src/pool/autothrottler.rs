@@ -4,7 +4,7 @@ use actix::{Actor, ActorContext, Context, Handler, Message, Recipient};
 use log::debug;
 
 use crate::config::{AutothrottleAlgorithm, AutothrottleSettings, DispatcherSettings, WorkerPoolSettings};
-use crate::control::throttle::{Fixed, Kanaloa, KanaloaRules, Plumb, Throttle};
+use crate::control::throttle::{Aimd, Fixed, Gradient2, Kanaloa, KanaloaRules, Plumb, Throttle, Vegas};
 use crate::dispatcher::Stop;
 
 /// A throttle would change the concurrency limit to this.
@@ -45,6 +45,9 @@ pub(crate) fn throttle(settings: &DispatcherSettings, seed: u64) -> Box<dyn Thro
         AutothrottleAlgorithm::Plumb => Box::new(Plumb::new(start, min, max)),
         AutothrottleAlgorithm::Kanaloa => Box::new(Kanaloa::new(kanaloa_rules(autothrottle, pool), seed)),
         AutothrottleAlgorithm::Fixed => fixed(),
+        AutothrottleAlgorithm::Gradient2 => Box::new(Gradient2::new(start, min, max)),
+        AutothrottleAlgorithm::Vegas => Box::new(Vegas::new(start, min, max, seed)),
+        AutothrottleAlgorithm::Aimd => Box::new(Aimd::new(start, min, max)),
     }
 }
 

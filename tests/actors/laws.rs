@@ -117,6 +117,23 @@ fn the_throttle_is_the_one_that_was_chosen() {
 }
 
 #[test]
+fn the_throttles_to_compare_with_start_at_twenty_and_are_those_that_were_chosen() {
+    let run = |algorithm| limits(&run(throttled_by(algorithm), 1));
+    let [gradient2, vegas, aimd] =
+        [AutothrottleAlgorithm::Gradient2, AutothrottleAlgorithm::Vegas, AutothrottleAlgorithm::Aimd].map(run);
+    for limits in [&gradient2, &vegas, &aimd] {
+        assert_eq!(limits[1], 20, "{limits:?}");
+        assert!(limits[1..].iter().all(|limit| (1..=60).contains(limit)), "{limits:?}");
+    }
+    // Nothing times out, and nothing takes 5 s: one goes up by ones and never down.
+    assert!(aimd[1..].is_sorted() && aimd.last() == Some(&60), "{aimd:?}");
+    // One has a lowest limit of 20, the other none. Both have seen the queue inside the service.
+    assert!(gradient2[1..].iter().all(|limit| *limit >= 20), "{gradient2:?}");
+    assert!(!gradient2[1..].is_sorted() && !vegas[1..].is_sorted(), "{gradient2:?}\n{vegas:?}");
+    assert_ne!(gradient2, vegas);
+}
+
+#[test]
 fn each_setting_of_the_original_s_throttle_has_its_effect() {
     type Change = (&'static str, fn(&mut AutothrottleSettings));
     let changes: [Change; 10] = [
@@ -144,7 +161,14 @@ fn each_setting_of_the_original_s_throttle_has_its_effect() {
 
 #[test]
 fn the_bounds_hold_for_every_throttle() {
-    for algorithm in [AutothrottleAlgorithm::Plumb, AutothrottleAlgorithm::Kanaloa, AutothrottleAlgorithm::Fixed] {
+    for algorithm in [
+        AutothrottleAlgorithm::Plumb,
+        AutothrottleAlgorithm::Kanaloa,
+        AutothrottleAlgorithm::Fixed,
+        AutothrottleAlgorithm::Gradient2,
+        AutothrottleAlgorithm::Vegas,
+        AutothrottleAlgorithm::Aimd,
+    ] {
         let mut settings = throttled_by(algorithm);
         (settings.worker_pool.min_pool_size, settings.worker_pool.max_pool_size) = (12, 14);
         let limits = limits(&run(settings, 1));

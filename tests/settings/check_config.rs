@@ -61,6 +61,23 @@ statsD
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
 }
 
+#[test]
+fn keys_that_a_throttle_does_not_use_are_named() {
+    let files = Files::new("check-throttles");
+    for algorithm in ["plumb", "fixed", "gradient2", "vegas", "aimd"] {
+        let text = format!(
+            "kanaloa.dispatchers.a.autothrottle {{\n algorithm = {algorithm}\n resize-interval = 1s\n exploration-ratio = 0.1 }}"
+        );
+        files.with("app.conf", &text);
+        let text = stdout(&check(&files, &["--changed", "app.conf", "--dispatcher", "a"]));
+        let line = |key: &str| text.lines().find(|line| line.contains(key)).unwrap_or_else(|| panic!("{text}"));
+        for key in ["autothrottle.resize-interval", "autothrottle.exploration-ratio"] {
+            assert!(line(key).ends_with(&format!("no effect: {algorithm} does not use it")), "{text}");
+        }
+        assert!(algorithm == "plumb" || !line("autothrottle.algorithm").contains("no effect"), "{text}");
+    }
+}
+
 /// Which lines of reference.conf say what is no promise.
 fn without_reference_lines(text: &str) -> String {
     let mut parts = text.split("reference.conf:");

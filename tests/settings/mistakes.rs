@@ -81,7 +81,10 @@ fn values_of_the_wrong_kind() {
         ("queue.capacity = 1.5", "queue.capacity: expected a whole number of at least 1, found 1.5"),
         ("autothrottle.enabled = perhaps", "autothrottle.enabled: expected on or off, found \"perhaps\""),
         ("autothrottle.enabled = 1", "autothrottle.enabled: expected on or off, found 1"),
-        ("autothrottle.algorithm = plum", "autothrottle.algorithm: expected plumb, fixed or kanaloa, found \"plum\""),
+        (
+            "autothrottle.algorithm = plum",
+            "autothrottle.algorithm: expected plumb, fixed, kanaloa, gradient2, vegas or aimd, found \"plum\"",
+        ),
         (
             "back-pressure.algorithm = pi",
             "back-pressure.algorithm: expected expected-wait, pie or kanaloa, found \"pi\"",
