@@ -128,7 +128,7 @@ fn lost_root(key: &str) -> bool {
 }
 
 /// Whether `key` is `name`, which is in kebab-case, as it stands or in camelCase.
-fn spells(key: &str, name: &str) -> bool {
+pub(super) fn spells(key: &str, name: &str) -> bool {
     key == name || key == camel(name)
 }
 

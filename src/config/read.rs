@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::hocon::{self, Scalar, Value};
 use super::keys::{self, DEFAULT_DISPATCHER, ROOT};
-use super::known::Known;
+use super::known::{Known, spells};
 use super::path;
 use super::problem::{Problem, ProblemKind};
 use super::settings::{
@@ -254,7 +254,7 @@ impl Reader<'_> {
 
     fn one_of<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
         self.value(key, &any_of(choices), |scalar| {
-            choices.iter().find(|(word, _)| *word == scalar.text).map(|(_, choice)| *choice)
+            choices.iter().find(|(word, _)| spells(&scalar.text, word)).map(|(_, choice)| *choice)
         })
     }
 

@@ -3,11 +3,54 @@
 use std::time::Duration;
 
 use kanaloa::config::{AutothrottleAlgorithm, BackPressureAlgorithm, DispatcherSettings, MetricsSettings, Settings};
+use kanaloa::control::regulator::PieRules;
 
 use crate::{parsed, refused};
 
 const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
+}
+
+#[test]
+fn each_algorithm_has_its_word() {
+    let throttles = [
+        ("plumb", AutothrottleAlgorithm::Plumb),
+        ("fixed", AutothrottleAlgorithm::Fixed),
+        ("kanaloa", AutothrottleAlgorithm::Kanaloa),
+        ("gradient2", AutothrottleAlgorithm::Gradient2),
+        ("vegas", AutothrottleAlgorithm::Vegas),
+        ("aimd", AutothrottleAlgorithm::Aimd),
+    ];
+    for (word, algorithm) in throttles {
+        let settings = parsed(&format!("kanaloa.dispatchers.a.autothrottle.algorithm = {word}")).dispatcher("a");
+        assert_eq!(settings.autothrottle.unwrap().algorithm, algorithm, "{word}");
+    }
+    let regulators = [
+        ("expected-wait", BackPressureAlgorithm::ExpectedWait),
+        // As keys may be spelt.
+        ("expectedWait", BackPressureAlgorithm::ExpectedWait),
+        ("pie", BackPressureAlgorithm::Pie),
+        ("kanaloa", BackPressureAlgorithm::Kanaloa),
+    ];
+    for (word, algorithm) in regulators {
+        let settings = parsed(&format!("kanaloa.dispatchers.a.backPressure.algorithm = {word}")).dispatcher("a");
+        assert_eq!(settings.back_pressure.unwrap().algorithm, algorithm, "{word}");
+    }
+}
+
+#[test]
+fn pie_alone_has_the_gains_that_damp_it() {
+    let settings = parsed("kanaloa.dispatchers.a.back-pressure.algorithm = pie").dispatcher("a");
+    let read = settings.back_pressure.unwrap();
+    let own = PieRules::default();
+    assert_eq!(read.reference_delay, own.reference_delay);
+    assert_eq!(read.delay_factor_base, own.delay_factor_base);
+    assert_eq!(read.delay_trend_factor_base, own.delay_trend_factor_base);
+    assert_eq!(read.duration_of_burst_allowed, own.duration_of_burst_allowed);
+    assert_eq!(read.min_duration_before_burst_reset, own.min_duration_before_burst_reset);
+    // ζ = b/2·√(ρT/(a·D)) at ρ = 2, with T = D/10
+    let damping = own.delay_trend_factor_base / 2.0 * (2.0 * 0.1 / own.delay_factor_base).sqrt();
+    assert!((damping - 1.0).abs() < 1e-9, "{damping}");
 }
 
 #[test]
