@@ -10,6 +10,7 @@ pub(super) const LENGTH_OF_DISPLAY: &str = "work-settings.length-of-display-for-
 pub(super) const CONCURRENT_CALLS: &str = "work-settings.concurrent-calls";
 pub(super) const CONCURRENT_DELAY: &str = "work-settings.concurrent-delay";
 pub(super) const QUEUE_CAPACITY: &str = "queue.capacity";
+pub(super) const QUEUE_ORDER: &str = "queue.order";
 pub(super) const STARTING_POOL_SIZE: &str = "worker-pool.starting-pool-size";
 pub(super) const MIN_POOL_SIZE: &str = "worker-pool.min-pool-size";
 pub(super) const MAX_POOL_SIZE: &str = "worker-pool.max-pool-size";

@@ -34,5 +34,5 @@ pub use merged::Merged;
 pub use problem::{Problem, ProblemKind, SettingsError};
 pub use settings::{
     AutothrottleAlgorithm, AutothrottleSettings, BackPressureAlgorithm, BackPressureSettings, CircuitBreakerSettings,
-    DispatcherSettings, MetricsSettings, QueueSettings, StatsDSettings, WorkSettings, WorkerPoolSettings,
+    DispatcherSettings, MetricsSettings, QueueOrder, QueueSettings, StatsDSettings, WorkSettings, WorkerPoolSettings,
 };

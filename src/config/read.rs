@@ -9,9 +9,11 @@ use super::path;
 use super::problem::{Problem, ProblemKind};
 use super::settings::{
     AutothrottleAlgorithm, AutothrottleSettings, BackPressureAlgorithm, BackPressureSettings, CircuitBreakerSettings,
-    DispatcherSettings, MetricsSettings, QueueSettings, StatsDSettings, WorkSettings, WorkerPoolSettings,
+    DispatcherSettings, MetricsSettings, QueueOrder, QueueSettings, StatsDSettings, WorkSettings, WorkerPoolSettings,
 };
 
+const QUEUE_ORDERS: &[(&str, QueueOrder)] =
+    &[("fifo", QueueOrder::Fifo), ("lifo", QueueOrder::Lifo), ("by-class", QueueOrder::ByClass)];
 const BACK_PRESSURE_ALGORITHMS: &[(&str, BackPressureAlgorithm)] = &[
     ("expected-wait", BackPressureAlgorithm::ExpectedWait),
     ("pie", BackPressureAlgorithm::Pie),
@@ -120,7 +122,10 @@ impl Reader<'_> {
                 concurrent_calls: self.positive(keys::CONCURRENT_CALLS)?,
                 concurrent_delay: self.duration(keys::CONCURRENT_DELAY)?,
             },
-            queue: QueueSettings { capacity: self.positive(keys::QUEUE_CAPACITY)? },
+            queue: QueueSettings {
+                capacity: self.positive(keys::QUEUE_CAPACITY)?,
+                order: self.one_of(keys::QUEUE_ORDER, QUEUE_ORDERS)?,
+            },
             worker_pool: WorkerPoolSettings {
                 starting_pool_size: self.positive(keys::STARTING_POOL_SIZE)?,
                 min_pool_size: self.positive(keys::MIN_POOL_SIZE)?,

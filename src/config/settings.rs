@@ -68,6 +68,20 @@ pub struct WorkSettings {
 pub struct QueueSettings {
     /// Most works that may wait at once, whatever back-pressure says. At least 1.
     pub capacity: usize,
+    /// Which of the works that wait is served next.
+    pub order: QueueOrder,
+}
+
+/// Which of the works that wait is served next. Those that have been at a handler go first in any order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum QueueOrder {
+    /// The one that came first, whatever its class.
+    Fifo,
+    /// The one that came last, whatever its class.
+    Lifo,
+    /// The one that came first of a class that is chosen in proportion to 2^−class among those that wait.
+    ByClass,
 }
 
 /// The pool of workers in front of each handler.

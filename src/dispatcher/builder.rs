@@ -234,6 +234,7 @@ where
         let since_epoch = clock.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
         let shared = Arc::new(Shared::new(settings.queue.capacity, &settings.work));
         let intake = Arc::new(Intake::new());
+        let backlog = Arc::new(Backlog::new(settings.queue.order));
         let door = Door::new(Arc::clone(&shared), Arc::clone(&intake));
         let (ended, has_ended) = oneshot::channel();
         let dispatcher = PushingDispatcher::new(Plan {
@@ -242,7 +243,7 @@ where
             shared,
             door: door.clone(),
             intake,
-            backlog: Arc::new(Backlog::new()),
+            backlog,
             check,
             clone_request,
             show_request,

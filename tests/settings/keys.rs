@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kanaloa::config::{
     AutothrottleAlgorithm, AutothrottleSettings, BackPressureAlgorithm, BackPressureSettings, CircuitBreakerSettings,
-    DispatcherSettings, MetricsSettings, Settings, StatsDSettings,
+    DispatcherSettings, MetricsSettings, QueueOrder, Settings, StatsDSettings,
 };
 
 use crate::parsed;
@@ -24,6 +24,7 @@ const DISPATCHER_KEYS: &[(&str, &str, Change)] = &[
     ("work-settings.concurrent-calls", "100", |s| s.work.concurrent_calls = 100),
     ("work-settings.concurrent-delay", "50ms", |s| s.work.concurrent_delay = millis(50)),
     ("queue.capacity", "7", |s| s.queue.capacity = 7),
+    ("queue.order", "lifo", |s| s.queue.order = QueueOrder::Lifo),
     ("worker-pool.starting-pool-size", "3", |s| s.worker_pool.starting_pool_size = 3),
     ("worker-pool.min-pool-size", "2", |s| s.worker_pool.min_pool_size = 2),
     ("worker-pool.max-pool-size", "90", |s| s.worker_pool.max_pool_size = 90),

@@ -77,6 +77,8 @@ fn values_of_the_wrong_kind() {
             "work-settings.request-timeout: expected a duration such as 90s, or none, found \"never\"",
         ),
         ("queue.capacity = many", "queue.capacity: expected a whole number of at least 1, found \"many\""),
+        ("queue.order = fair", "queue.order: expected fifo, lifo or by-class, found \"fair\""),
+        ("queue.order = ByClass", "queue.order: expected fifo, lifo or by-class, found \"ByClass\""),
         ("queue.capacity = -1", "queue.capacity: expected a whole number of at least 1, found -1"),
         ("queue.capacity = 1.5", "queue.capacity: expected a whole number of at least 1, found 1.5"),
         ("autothrottle.enabled = perhaps", "autothrottle.enabled: expected on or off, found \"perhaps\""),

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use kanaloa::config::{AutothrottleAlgorithm, BackPressureAlgorithm, DispatcherSettings, MetricsSettings, Settings};
+use kanaloa::config::{
+    AutothrottleAlgorithm, BackPressureAlgorithm, DispatcherSettings, MetricsSettings, QueueOrder, Settings,
+};
 use kanaloa::control::regulator::PieRules;
 
 use crate::{parsed, refused};
@@ -39,6 +41,20 @@ fn each_algorithm_has_its_word() {
 }
 
 #[test]
+fn each_order_of_the_queue_has_its_word() {
+    let orders = [
+        ("fifo", QueueOrder::Fifo),
+        ("lifo", QueueOrder::Lifo),
+        ("by-class", QueueOrder::ByClass),
+        ("byClass", QueueOrder::ByClass),
+    ];
+    for (word, order) in orders {
+        let settings = parsed(&format!("kanaloa.default-dispatcher.queue.order = {word}")).dispatcher("a");
+        assert_eq!(settings.queue.order, order, "{word}");
+    }
+}
+
+#[test]
 fn pie_alone_has_the_gains_that_damp_it() {
     let settings = parsed("kanaloa.dispatchers.a.back-pressure.algorithm = pie").dispatcher("a");
     let read = settings.back_pressure.unwrap();
@@ -66,6 +82,7 @@ fn the_defaults() {
     assert_eq!(settings.work.concurrent_calls, 1);
     assert_eq!(settings.work.concurrent_delay, millis(0));
     assert_eq!(settings.queue.capacity, 100_000);
+    assert_eq!(settings.queue.order, QueueOrder::Fifo);
     assert_eq!(settings.worker_pool.starting_pool_size, 80);
     assert_eq!(settings.worker_pool.min_pool_size, 1);
     assert_eq!(settings.worker_pool.max_pool_size, 10_000);

@@ -147,7 +147,7 @@ fn the_end_is_told_when_the_last_report_has_been_sent() {
         let settings = DispatcherSettings::default();
         let shared = Arc::new(Shared::new(1, &settings.work));
         shared.count_refused();
-        let backlog = Arc::new(Backlog::<Queued<(), (), ()>>::new());
+        let backlog = Arc::new(Backlog::<Queued<(), (), ()>>::new(settings.queue.order));
         let statsd_settings = MetricsSettings::new("a host").statsd;
         let reporter = Reporter::new(statsd, shared, backlog, settings.update_interval, &statsd_settings).start();
         let (reply_to, mut reported) = oneshot::channel();

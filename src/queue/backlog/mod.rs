@@ -30,6 +30,7 @@ use smallvec::SmallVec;
 use super::Waiting;
 use super::lanes::Lanes;
 use super::retries::Retries;
+use crate::config::QueueOrder;
 use crate::control::breaker::BreakerState;
 use crate::dispatcher::Rejection;
 use crate::pool::PoolStats;
@@ -193,10 +194,10 @@ impl<T: Waiting> State<T> {
 }
 
 impl<T: Waiting> Backlog<T> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(order: QueueOrder) -> Self {
         Backlog {
             state: Mutex::new(State {
-                lanes: Lanes::new(),
+                lanes: Lanes::new(order),
                 retries: Retries::new(),
                 gates: Slab::new(),
                 threads: Vec::new(),

@@ -68,7 +68,7 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        Fixture { backlog: Arc::new(Backlog::new()) }
+        Fixture { backlog: Arc::new(Backlog::new(QueueOrder::Fifo)) }
     }
 
     /// An open pool with so many idle workers.
