@@ -9,6 +9,7 @@ mod life;
 mod losses;
 mod membership;
 mod metrics;
+mod order;
 mod overload;
 mod redelivery;
 mod shutdown;
