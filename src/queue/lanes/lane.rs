@@ -67,23 +67,29 @@ impl<T: Waiting> Lane<T> {
         self.slots.back().map(|slot| slot.arrival)
     }
 
-    /// The first item and its position.
-    pub(super) fn take_first(&mut self) -> Option<(u64, T)> {
-        let position = self.first;
-        let item = self.slots.pop_front()?.item?;
+    /// The position of the first item.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    pub(super) fn take_first(&mut self) -> Option<T> {
+        let item = self.slots.pop_front()?.item;
         self.first += 1;
         self.items -= 1;
         self.trim_front();
-        Some((position, item))
+        item
     }
 
-    /// The last item and its position.
-    pub(super) fn take_last(&mut self) -> Option<(u64, T)> {
-        let item = self.slots.pop_back()?.item?;
-        let position = self.end();
+    /// The position of the last item, if there is one.
+    pub(super) fn last(&self) -> Option<u64> {
+        self.end().checked_sub(1)
+    }
+
+    pub(super) fn take_last(&mut self) -> Option<T> {
+        let item = self.slots.pop_back()?.item;
         self.items -= 1;
         self.trim_back();
-        Some((position, item))
+        item
     }
 
     pub(super) fn take(&mut self, position: u64) -> Option<T> {

@@ -70,22 +70,47 @@ impl<T: Waiting> Lanes<T> {
 
     /// Takes the item that is to be served next.
     pub(crate) fn pop(&mut self) -> Option<T> {
-        let (class, taken) = match &mut self.order {
+        if matches!(self.order, Order::Fifo) {
+            let class = self.oldest()?;
+            return self.pop_first(class);
+        }
+        self.pop_otherwise()
+    }
+
+    /// Apart from [`Lanes::pop`], so that the usual order pays nothing for the others.
+    #[inline(never)]
+    fn pop_otherwise(&mut self) -> Option<T> {
+        match &mut self.order {
             Order::Fifo => {
                 let class = self.oldest()?;
-                (class, self.lanes[class].take_first())
+                self.pop_first(class)
             }
             Order::Lifo => {
                 let class = self.newest()?;
-                (class, self.lanes[class].take_last())
+                self.pop_last(class)
             }
             Order::ByClass(shares) => {
                 let class = shares.next(self.occupied)?;
                 shares.served(class);
-                (class, self.lanes[class].take_first())
+                self.pop_first(class)
             }
-        };
-        let (position, item) = taken?;
+        }
+    }
+
+    #[inline(always)]
+    fn pop_first(&mut self, class: usize) -> Option<T> {
+        let position = self.lanes[class].first();
+        let item = self.lanes[class].take_first()?;
+        self.taken(class);
+        if let Some(at) = item.sheds_at() {
+            self.dated.remove(&(at, (class, position)));
+        }
+        Some(item)
+    }
+
+    fn pop_last(&mut self, class: usize) -> Option<T> {
+        let position = self.lanes[class].last()?;
+        let item = self.lanes[class].take_last()?;
         self.taken(class);
         if let Some(at) = item.sheds_at() {
             self.dated.remove(&(at, (class, position)));
@@ -95,10 +120,18 @@ impl<T: Waiting> Lanes<T> {
 
     /// The lane of the item that came first.
     fn oldest(&self) -> Option<usize> {
-        if self.occupied.is_power_of_two() {
-            return Some(self.occupied.trailing_zeros() as usize);
+        let mut rest = self.occupied;
+        if rest.is_power_of_two() {
+            return Some(rest.trailing_zeros() as usize);
         }
-        ones(self.occupied).min_by_key(|class| self.lanes[*class].oldest())
+        let mut oldest = None;
+        while rest != 0 {
+            let class = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            let arrival = self.lanes[class].oldest();
+            oldest = oldest.into_iter().chain(arrival.map(|arrival| (arrival, class))).min();
+        }
+        oldest.map(|(_, class)| class)
     }
 
     /// The lane of the item that came last.
