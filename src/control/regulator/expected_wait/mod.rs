@@ -29,9 +29,10 @@ const RECOVERY: f64 = 4.0;
 ///
 /// ```text
 /// T = its time left, or max(1 s, 5·R)        room = max(0, T − R)
-/// W = min(max(1 s, 5·R), max(T, 1 s))        burst = min(room, W)/2
-/// standing = min(max(m, 20/mu), burst)
-/// allowed = (standing + (burst − standing)·clamp(2 − over/W, 0, 1))·(1 − 0.16·class)
+/// W = min(max(1 s, 5·R), max(T, 1 s))        grade = (1 − 0.16·class)/(1 − 0.16·3)
+/// burst = min(grade·min(room, W)/2, 0.6·min(T, W))
+/// standing = min(grade·max(m, 20/mu), burst)
+/// allowed = standing + (burst − standing)·clamp(2 − over/W, 0, 1)
 /// length/mu ≤ allowed
 /// ```
 ///
@@ -43,6 +44,7 @@ const RECOVERY: f64 = 4.0;
 ///   step of a concurrency limit makes, would allow a new burst.
 /// - m, the mean of min(reference delay, room/4) over the works that arrive, is common to all: with a standing delay
 ///   of its own each, the patient would starve the impatient.
+/// - The grade is 1 for the ordinary class, 3: what is kept for better classes must not cost a service that has none.
 /// - At least 20 places: by time alone, a slow service would have hardly any queue and idle between arrivals.
 ///
 /// What has waited for 0.6·T is shed, see [`Admission::longest_wait`].

@@ -17,8 +17,12 @@ const PLACES: usize = 20;
 const BURST_SHARE: f64 = 0.5;
 /// A standing queue may take a quarter, if that is less than the reference delay: the impatient would starve otherwise.
 const STANDING_SHARE: f64 = 0.25;
-/// Each class below the best is allowed this much less wait, so that the lowest, with a fifth, gives way first.
+/// From class to class, what a work is allowed to wait sinks by this much of the best class's, so that the lowest gives
+/// way first.
 const CLASS_STEP: f64 = 0.16;
+/// The class that may wait as long as all this says. Others may wait longer or less long: a service whose traffic is
+/// all of this class has no use for room that is kept for a better one.
+const ORDINARY_CLASS: f64 = 3.0;
 /// A work is shed once it has waited for this share of its time: most that still wait then would be late, and others
 /// behind them would become so.
 const SHED_SHARE: f64 = 0.6;
@@ -89,12 +93,15 @@ impl Rule {
     /// The longest wait at which a work of this class is let in, with so much time left if it has a deadline of its
     /// own.
     pub(in crate::control::regulator) fn allowed_wait(&self, left: Option<f64>, class: f64) -> f64 {
-        let longest_burst = self.patience().min(left.unwrap_or(f64::INFINITY).max(SHORTEST_PATIENCE));
-        let burst = BURST_SHARE * self.room(left.unwrap_or(self.patience())).min(longest_burst);
+        let left = left.unwrap_or(self.patience());
+        let longest_burst = self.patience().min(left.max(SHORTEST_PATIENCE));
+        let grade = (1.0 - CLASS_STEP * class) / (1.0 - CLASS_STEP * ORDINARY_CLASS);
+        let longest_wait = SHED_SHARE * left.min(longest_burst);
+        let burst = (grade * BURST_SHARE * self.room(left).min(longest_burst)).min(longest_wait);
         let places = self.service.map_or(0.0, |service| PLACES as f64 / service.leaving_rate);
-        let standing = self.standing.max(places).min(burst);
+        let standing = (grade * self.standing.max(places)).min(burst);
         let burst_left = (LONGEST_OVERLOAD - self.over / longest_burst).clamp(0.0, 1.0);
-        (standing + (burst - standing) * burst_left) * (1.0 - CLASS_STEP * class) * ROUNDING
+        (standing + (burst - standing) * burst_left) * ROUNDING
     }
 
     /// How many may be ahead of a work of this class that has no deadline of its own.

@@ -5,6 +5,8 @@ use crate::control::regulator::samples::{self, any_sample};
 use crate::control::regulator::{Applicant, Refusal};
 
 const REFERENCE_DELAY: Duration = Duration::from_millis(100);
+/// The class to which all times and places are meant.
+const ORDINARY: u8 = 3;
 const TICK: Duration = Duration::from_millis(10);
 
 fn ms(milliseconds: u64) -> Duration {
@@ -42,7 +44,7 @@ fn places(admission: &Admission, class: u8, left: Option<Duration>) -> usize {
 }
 
 fn refusal(admission: &Admission, queued: usize, left: Option<Duration>) -> Refusal {
-    decide(admission, queued, 0, left).unwrap_err()
+    decide(admission, queued, ORDINARY, left).unwrap_err()
 }
 
 mod allowed_wait {
@@ -51,17 +53,21 @@ mod allowed_wait {
     #[test]
     fn of_a_burst_is_half_the_room_graded_by_class() {
         let (_, admission) = after_waiting(Duration::ZERO, twenty_slots());
-        // T = 1 s, room 0.9 s: 0.45 s at 200/s, × 1, 0.84, 0.68, 0.52, 0.36, 0.2
+        // T = 1 s, room 0.9 s: 0.45 s at 200/s, × (1, 0.84, 0.68, 0.52, 0.36, 0.2)/0.52, up to 0.6 s
         let by_class = [0, 1, 2, 3, 4, 5].map(|class| places(&admission, class, None));
-        assert_eq!(by_class, [90, 75, 61, 46, 32, 18]);
-        assert_eq!(places(&admission, 255, None), 18);
+        assert_eq!(by_class, [120, 120, 117, 90, 62, 34]);
+        assert_eq!(places(&admission, 255, None), 34);
+        // the standing delay: 20 places
+        let (_, admission) = after_waiting(ms(2000), twenty_slots());
+        let by_class = [0, 1, 2, 3, 4, 5].map(|class| places(&admission, class, None));
+        assert_eq!(by_class, [38, 32, 26, 20, 13, 7]);
     }
 
     #[test]
     fn sinks_to_the_standing_delay_within_two_seconds() {
         for (waiting, expected) in [(500, 90), (1000, 90), (1500, 55), (2000, 20), (60_000, 20)] {
             let (_, admission) = after_waiting(ms(waiting), twenty_slots());
-            assert_eq!(places(&admission, 0, None), expected, "after {waiting} ms");
+            assert_eq!(places(&admission, ORDINARY, None), expected, "after {waiting} ms");
         }
     }
 
@@ -69,47 +75,47 @@ mod allowed_wait {
     fn is_twenty_places_at_least_but_no_more_than_a_burst() {
         // 40/s: 100 ms would be 4 places
         let (_, admission) = after_waiting(ms(9000), service(4, 40.0, 100));
-        assert_eq!(places(&admission, 0, None), 18, "0.45 s");
+        assert_eq!(places(&admission, ORDINARY, None), 18, "0.45 s");
         let (_, admission) = after_waiting(ms(9000), service(8, 80.0, 100));
-        assert_eq!(places(&admission, 0, None), 20);
+        assert_eq!(places(&admission, ORDINARY, None), 20);
         // with R = 1 s, T is 5 s, and a burst 2 s at 2/s
         let (_, admission) = after_waiting(ms(60_000), service(2, 2.0, 1000));
-        assert_eq!(places(&admission, 0, None), 4);
+        assert_eq!(places(&admission, ORDINARY, None), 4);
     }
 
     #[test]
     fn of_the_impatient_is_half_of_what_they_have() {
         let (_, admission) = after_waiting(Duration::ZERO, twenty_slots());
         // 300 ms left: (300 − 100)/2 = 100 ms
-        assert_eq!(places(&admission, 0, Some(ms(300))), 20);
-        assert_eq!(places(&admission, 5, Some(ms(300))), 4);
+        assert_eq!(places(&admission, ORDINARY, Some(ms(300))), 20);
+        assert_eq!(places(&admission, 5, Some(ms(300))), 7);
         // 150 ms left: 25 ms
-        assert_eq!(places(&admission, 0, Some(ms(150))), 5);
+        assert_eq!(places(&admission, ORDINARY, Some(ms(150))), 5);
     }
 
     #[test]
     fn of_the_impatient_sinks_no_sooner() {
         let (_, admission) = after_waiting(ms(800), twenty_slots());
         // 500 ms left: (500 − 100)/2 = 200 ms
-        assert_eq!(places(&admission, 0, Some(ms(500))), 40);
+        assert_eq!(places(&admission, ORDINARY, Some(ms(500))), 40);
     }
 
     #[test]
     fn of_the_patient_does_not_let_bursts_last_longer() {
         let (_, calm) = after_waiting(Duration::ZERO, twenty_slots());
         // min(29.9 s, 1 s)/2
-        assert_eq!(places(&calm, 0, Some(ms(30_000))), 100);
+        assert_eq!(places(&calm, ORDINARY, Some(ms(30_000))), 100);
         let (_, overload) = after_waiting(ms(2000), twenty_slots());
-        assert_eq!(places(&overload, 0, Some(ms(30_000))), 20);
+        assert_eq!(places(&overload, ORDINARY, Some(ms(30_000))), 20);
     }
 
     #[test]
     fn counts_a_pause_as_wait() {
         let paused = |pause| ServiceSample { pause: ms(pause), ..twenty_slots() };
         let (_, admission) = after_waiting(Duration::ZERO, paused(200));
-        assert_eq!(places(&admission, 0, None), 50, "0.45 s − 0.2 s");
+        assert_eq!(places(&admission, ORDINARY, None), 50, "0.45 s − 0.2 s");
         let (_, admission) = after_waiting(Duration::ZERO, paused(1000));
-        assert_eq!(places(&admission, 0, None), 0, "only an empty queue takes one");
+        assert_eq!(places(&admission, ORDINARY, None), 0, "only an empty queue takes one");
         assert!(
             matches!(refusal(&admission, 20, None), Refusal::OverCapacity { expected_wait, .. } if expected_wait == ms(1100))
         );
@@ -120,9 +126,9 @@ mod allowed_wait {
         let unknown = ServiceSample { limit: 5, ..ServiceSample::default() };
         let (_, sampled) = after_waiting(ms(9000), unknown);
         for admission in [Admission::starting(REFERENCE_DELAY, 5), sampled] {
-            assert_eq!(places(&admission, 0, None), 24);
+            assert_eq!(places(&admission, ORDINARY, None), 24);
             assert_eq!(places(&admission, 5, None), 24);
-            assert_eq!(places(&admission, 0, Some(ms(1))), 24);
+            assert_eq!(places(&admission, ORDINARY, Some(ms(1))), 24);
         }
     }
 
@@ -176,7 +182,7 @@ mod standing_delay {
             standing_delays: ms(30) * 100_000,
             ..quiet(fast)
         };
-        assert_eq!(places(&regulator.sample(&sample), 0, None), 60);
+        assert_eq!(places(&regulator.sample(&sample), ORDINARY, None), 60);
     }
 
     #[test]
