@@ -128,7 +128,8 @@ fn idle(settings: &DispatcherSettings, key: &str) -> Option<&'static str> {
         "back-pressure" if !is_switch => match settings.back_pressure.as_ref().map(|part| part.algorithm) {
             None => Some("back-pressure is off"),
             Some(BackPressureAlgorithm::ExpectedWait)
-                if ![keys::BACK_PRESSURE_ALGORITHM, keys::REFERENCE_DELAY].contains(&key) =>
+                if ![keys::BACK_PRESSURE_ALGORITHM, keys::REFERENCE_DELAY, keys::DURATION_OF_BURST_ALLOWED]
+                    .contains(&key) =>
             {
                 Some("expected-wait does not use it")
             }

@@ -161,9 +161,9 @@ impl Reader<'_> {
         let settings = BackPressureSettings {
             algorithm: self.one_of(keys::BACK_PRESSURE_ALGORITHM, BACK_PRESSURE_ALGORITHMS)?,
             reference_delay: self.duration(keys::REFERENCE_DELAY)?,
-            delay_factor_base: self.number(keys::DELAY_FACTOR_BASE)?,
-            delay_trend_factor_base: self.number(keys::DELAY_TREND_FACTOR_BASE)?,
-            duration_of_burst_allowed: self.duration(keys::DURATION_OF_BURST_ALLOWED)?,
+            delay_factor_base: self.number_or_auto(keys::DELAY_FACTOR_BASE)?,
+            delay_trend_factor_base: self.number_or_auto(keys::DELAY_TREND_FACTOR_BASE)?,
+            duration_of_burst_allowed: self.duration_or_auto(keys::DURATION_OF_BURST_ALLOWED)?,
             min_duration_before_burst_reset: self.duration(keys::MIN_DURATION_BEFORE_BURST_RESET)?,
             weight_of_latest_metric: self.number(keys::WEIGHT_OF_LATEST_SPEED)?,
         };
@@ -214,6 +214,20 @@ impl Reader<'_> {
         self.value(key, "a duration such as 90s, or none", |scalar| match scalar.is_none() {
             true => Some(None),
             false => scalar.duration().map(Some),
+        })
+    }
+
+    fn duration_or_auto(&mut self, key: &'static str) -> Option<Option<Duration>> {
+        self.value(key, "a duration such as 150ms, or auto", |scalar| match is_auto(scalar) {
+            true => Some(None),
+            false => scalar.duration().map(Some),
+        })
+    }
+
+    fn number_or_auto(&mut self, key: &'static str) -> Option<Option<f64>> {
+        self.value(key, "a number, or auto", |scalar| match is_auto(scalar) {
+            true => Some(None),
+            false => scalar.number().map(Some),
         })
     }
 
@@ -284,6 +298,11 @@ impl Reader<'_> {
         let reference = hocon::reference();
         get(Level::of(reference, &[ROOT, DEFAULT_DISPATCHER]).get(reference, key)?.scalar()?)
     }
+}
+
+/// Whether an algorithm is to have what it calls for.
+fn is_auto(scalar: &Scalar) -> bool {
+    spells(&scalar.text, "auto")
 }
 
 /// Where StatsD is and what it gets, as `reference.conf` says; it names no host.

@@ -121,11 +121,17 @@ impl Rules {
     fn back_pressure(&mut self, settings: &BackPressureSettings) {
         self.more_than_zero(keys::REFERENCE_DELAY, settings.reference_delay);
         // With 0 a drop rate might never fall.
-        if !(settings.delay_factor_base > 0.0 && settings.delay_factor_base.is_finite()) {
-            self.add(&[keys::DELAY_FACTOR_BASE], "a finite number above 0", settings.delay_factor_base.to_string());
+        if let Some(gain) = settings.delay_factor_base
+            && !(gain > 0.0 && gain.is_finite())
+        {
+            self.add(&[keys::DELAY_FACTOR_BASE], "a finite number above 0", gain.to_string());
         }
-        self.gain(keys::DELAY_TREND_FACTOR_BASE, settings.delay_trend_factor_base);
-        self.not_too_long(keys::DURATION_OF_BURST_ALLOWED, settings.duration_of_burst_allowed);
+        if let Some(gain) = settings.delay_trend_factor_base {
+            self.gain(keys::DELAY_TREND_FACTOR_BASE, gain);
+        }
+        if let Some(duration) = settings.duration_of_burst_allowed {
+            self.not_too_long(keys::DURATION_OF_BURST_ALLOWED, duration);
+        }
         self.not_too_long(keys::MIN_DURATION_BEFORE_BURST_RESET, settings.min_duration_before_burst_reset);
         self.part(keys::WEIGHT_OF_LATEST_SPEED, settings.weight_of_latest_metric);
     }

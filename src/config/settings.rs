@@ -139,12 +139,15 @@ pub struct BackPressureSettings {
     pub algorithm: BackPressureAlgorithm,
     /// Wait time at which refusing begins while an overload lasts. More than zero.
     pub reference_delay: Duration,
-    /// Gain of how far the wait lies from `reference_delay`. Not negative. For `Pie` and `Kanaloa`.
-    pub delay_factor_base: f64,
-    /// Gain of how much the wait has changed since the last sample. Not negative. For `Pie` and `Kanaloa`.
-    pub delay_trend_factor_base: f64,
-    /// How long traffic above the capacity is let through unrefused; zero for not at all. For `Pie` and `Kanaloa`.
-    pub duration_of_burst_allowed: Duration,
+    /// Gain of how far the wait lies from `reference_delay`. More than 0; `None` for what the algorithm calls for. For
+    /// `Pie` and `Kanaloa`.
+    pub delay_factor_base: Option<f64>,
+    /// Gain of how much the wait has changed since the last sample. Not negative; `None` for what the algorithm calls for.
+    /// For `Pie` and `Kanaloa`.
+    pub delay_trend_factor_base: Option<f64>,
+    /// How long traffic above the capacity is let through unrefused; zero for not at all, `None` for what the algorithm
+    /// calls for. For `ExpectedWait`, the longest wait that a burst may cause.
+    pub duration_of_burst_allowed: Option<Duration>,
     /// How long it must be calm before the next burst is let through; zero asks for none. For `Pie` and `Kanaloa`.
     pub min_duration_before_burst_reset: Duration,
     /// Weight of the newest sample in the average of the speed at which work leaves the queue. More than 0, at most 1.

@@ -46,20 +46,25 @@ pub(crate) fn law(settings: &BackPressureSettings, seed: u64) -> Box<dyn Regulat
         weight_of_latest_metric,
     } = *settings;
     match algorithm {
-        BackPressureAlgorithm::ExpectedWait => Box::new(ExpectedWait::new(reference_delay)),
-        BackPressureAlgorithm::Pie => Box::new(Pie::new(PieRules {
-            reference_delay,
-            delay_factor_base,
-            delay_trend_factor_base,
-            duration_of_burst_allowed,
-            min_duration_before_burst_reset,
-        })),
+        BackPressureAlgorithm::ExpectedWait => Box::new(ExpectedWait::new(reference_delay, duration_of_burst_allowed)),
+        BackPressureAlgorithm::Pie => {
+            let usual = PieRules::default();
+            Box::new(Pie::new(PieRules {
+                reference_delay,
+                delay_factor_base: delay_factor_base.unwrap_or(usual.delay_factor_base),
+                delay_trend_factor_base: delay_trend_factor_base.unwrap_or(usual.delay_trend_factor_base),
+                duration_of_burst_allowed: duration_of_burst_allowed.unwrap_or(usual.duration_of_burst_allowed),
+                min_duration_before_burst_reset,
+            }))
+        }
         BackPressureAlgorithm::Kanaloa => {
+            // The original's gains, but not its bursts of 30 s, in which nothing is refused.
+            let (usual, burst) = (KanaloaRules::default(), PieRules::default().duration_of_burst_allowed);
             let rules = KanaloaRules {
                 reference_delay,
-                delay_factor_base,
-                delay_trend_factor_base,
-                duration_of_burst_allowed,
+                delay_factor_base: delay_factor_base.unwrap_or(usual.delay_factor_base),
+                delay_trend_factor_base: delay_trend_factor_base.unwrap_or(usual.delay_trend_factor_base),
+                duration_of_burst_allowed: duration_of_burst_allowed.unwrap_or(burst),
                 min_duration_before_burst_reset,
                 weight_of_latest_metric,
             };

@@ -202,9 +202,9 @@ fn each_setting_of_the_drop_laws_has_its_effect() {
     type Change = (&'static str, fn(&mut BackPressureSettings));
     let both: [Change; 5] = [
         ("reference-delay", |s| s.reference_delay = ms(150)),
-        ("delay-factor-base", |s| s.delay_factor_base = 0.5),
-        ("delay-trend-factor-base", |s| s.delay_trend_factor_base = 0.1),
-        ("duration-of-burst-allowed", |s| s.duration_of_burst_allowed = ms(3_000)),
+        ("delay-factor-base", |s| s.delay_factor_base = Some(0.5)),
+        ("delay-trend-factor-base", |s| s.delay_trend_factor_base = Some(0.3)),
+        ("duration-of-burst-allowed", |s| s.duration_of_burst_allowed = Some(ms(3_000))),
         ("min-duration-before-burst-reset", |s| s.min_duration_before_burst_reset = Duration::from_secs(60)),
     ];
     let weight: Change = ("weight-of-latest-metric", |s| s.weight_of_latest_metric = 1.0);

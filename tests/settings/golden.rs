@@ -132,7 +132,7 @@ fn values_that_are_read() {
     for (key, number) in keys("number") {
         if number.as_f64() >= Some(0.0) {
             let settings = read("number", &key, "back-pressure.delay-factor-base");
-            assert_eq!(Some(settings.back_pressure.unwrap().delay_factor_base), number.as_f64(), "{key}");
+            assert_eq!(settings.back_pressure.unwrap().delay_factor_base, number.as_f64(), "{key}");
         }
     }
     for (key, whole) in keys("whole") {

@@ -45,10 +45,10 @@ const DISPATCHER_KEYS: &[(&str, &str, Change)] = &[
     ("back-pressure.enabled", "off", |s| s.back_pressure = None),
     ("back-pressure.algorithm", "pie", |s| back_pressure(s).algorithm = BackPressureAlgorithm::Pie),
     ("back-pressure.reference-delay", "500us", |s| back_pressure(s).reference_delay = Duration::from_micros(500)),
-    ("back-pressure.delay-factor-base", "0.25", |s| back_pressure(s).delay_factor_base = 0.25),
-    ("back-pressure.delay-trend-factor-base", "2.5", |s| back_pressure(s).delay_trend_factor_base = 2.5),
+    ("back-pressure.delay-factor-base", "0.25", |s| back_pressure(s).delay_factor_base = Some(0.25)),
+    ("back-pressure.delay-trend-factor-base", "2.5", |s| back_pressure(s).delay_trend_factor_base = Some(2.5)),
     ("back-pressure.duration-of-burst-allowed", "30s", |s| {
-        back_pressure(s).duration_of_burst_allowed = millis(30_000);
+        back_pressure(s).duration_of_burst_allowed = Some(millis(30_000));
     }),
     ("back-pressure.min-duration-before-burst-reset", "20s", |s| {
         back_pressure(s).min_duration_before_burst_reset = millis(20_000);

@@ -221,8 +221,9 @@ fn shares_and_gains() {
             assert_eq!(error.to_string(), problem);
         };
         refused("-0.001", expected, "-0.001");
-        refused("NaN", "a number", "\"NaN\"");
-        refused("\"NaN\"", "a number", "\"NaN\"");
+        let kind = if [gain, trend].contains(&expected) { "a number, or auto" } else { "a number" };
+        refused("NaN", kind, "\"NaN\"");
+        refused("\"NaN\"", kind, "\"NaN\"");
         refused("inf", "a number", "\"inf\"");
         match expected == part || expected == gain {
             true => refused("0", expected, "0"),

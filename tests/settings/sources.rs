@@ -80,7 +80,7 @@ fn numbers_and_switches_of_other_formats() {
         .unwrap();
     let settings = Settings::from_config(&config).unwrap().dispatcher("any");
     assert_eq!((settings.queue.capacity, settings.autothrottle.is_none()), (5, true));
-    assert_eq!(settings.back_pressure.unwrap().delay_factor_base, 0.125);
+    assert_eq!(settings.back_pressure.unwrap().delay_factor_base, Some(0.125));
     assert_eq!(settings.update_interval.as_millis(), 250);
 }
 

@@ -60,9 +60,8 @@ fn pie_alone_has_the_gains_that_damp_it() {
     let read = settings.back_pressure.unwrap();
     let own = PieRules::default();
     assert_eq!(read.reference_delay, own.reference_delay);
-    assert_eq!(read.delay_factor_base, own.delay_factor_base);
-    assert_eq!(read.delay_trend_factor_base, own.delay_trend_factor_base);
-    assert_eq!(read.duration_of_burst_allowed, own.duration_of_burst_allowed);
+    assert_eq!((read.delay_factor_base, read.delay_trend_factor_base), (None, None), "its own");
+    assert_eq!(read.duration_of_burst_allowed, None);
     assert_eq!(read.min_duration_before_burst_reset, own.min_duration_before_burst_reset);
     // ζ = b/2·√(ρT/(a·D)) at ρ = 2, with T = D/10
     let damping = own.delay_trend_factor_base / 2.0 * (2.0 * 0.1 / own.delay_factor_base).sqrt();
@@ -102,9 +101,9 @@ fn the_defaults() {
     let back_pressure = settings.back_pressure.expect("on");
     assert_eq!(back_pressure.algorithm, BackPressureAlgorithm::ExpectedWait);
     assert_eq!(back_pressure.reference_delay, millis(100));
-    assert_eq!(back_pressure.delay_factor_base, 0.05);
-    assert_eq!(back_pressure.delay_trend_factor_base, 1.0);
-    assert_eq!(back_pressure.duration_of_burst_allowed, millis(150));
+    assert_eq!(back_pressure.delay_factor_base, None);
+    assert_eq!(back_pressure.delay_trend_factor_base, None);
+    assert_eq!(back_pressure.duration_of_burst_allowed, None);
     assert_eq!(back_pressure.min_duration_before_burst_reset, millis(1_000));
     assert_eq!(back_pressure.weight_of_latest_metric, 0.2);
     let autothrottle = settings.autothrottle.expect("on");

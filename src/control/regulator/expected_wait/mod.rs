@@ -32,7 +32,7 @@ const RECOVERY: f64 = 4.0;
 /// W = min(max(1 s, 5·R), max(T, 1 s))        grade = (1 − 0.16·class)/(1 − 0.16·3)
 /// burst = min(grade·min(room, W)/2, 0.6·min(T, W))
 /// standing = min(grade·max(m, 20/mu), burst)
-/// allowed = standing + (burst − standing)·clamp(2 − over/W, 0, 1)
+/// allowed = standing + max(0, min(burst, longest burst) − standing)·clamp(2 − over/W, 0, 1)
 /// length/mu ≤ allowed
 /// ```
 ///
@@ -67,6 +67,7 @@ const RECOVERY: f64 = 4.0;
 #[derive(Debug, Clone)]
 pub struct ExpectedWait {
     reference_delay: Duration,
+    longest_burst: Option<Duration>,
     /// m: the common standing delay, in seconds.
     standing: f64,
     /// In seconds.
@@ -77,9 +78,12 @@ pub struct ExpectedWait {
 impl ExpectedWait {
     /// `reference_delay` is the wait time that an overload settles at, for works that have four times as much to wait
     /// or more. With 100 ms and 200 works per second, about 20 works wait while more arrive than can be served.
-    pub fn new(reference_delay: Duration) -> Self {
+    ///
+    /// `longest_burst` is the longest wait that a burst may cause beyond that; `None` leaves it to the rule. Zero treats
+    /// a burst as an overload from its first work on.
+    pub fn new(reference_delay: Duration, longest_burst: Option<Duration>) -> Self {
         let standing = Rule::new(reference_delay, &ServiceSample::default()).default_standing_delay();
-        ExpectedWait { reference_delay, standing, over: 0.0, drop_rate: DropRate::default() }
+        ExpectedWait { reference_delay, longest_burst, standing, over: 0.0, drop_rate: DropRate::default() }
     }
 
     /// m after the arrivals of a sample: they move it as they would one by one.
@@ -108,7 +112,7 @@ impl Regulator for ExpectedWait {
         self.learn_standing(&rule, sample);
         self.learn_over(&rule, sample);
         self.drop_rate.record(sample.elapsed.as_secs_f64(), sample.arrived, sample.refused);
-        Admission::by_expected_wait(rule.with(self.standing, self.over), self.drop_rate())
+        Admission::by_expected_wait(rule.with(self.standing, self.over, self.longest_burst), self.drop_rate())
     }
 
     fn interval(&self, update_interval: Duration) -> Duration {

@@ -45,6 +45,8 @@ pub(in crate::control::regulator) struct Rule {
     standing: f64,
     /// How long work has been waiting, less what was made up for since.
     over: f64,
+    /// The longest wait that a burst may cause.
+    longest_burst: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,11 +75,19 @@ impl Rule {
             }),
             _ => None,
         };
-        Rule { reference_delay: reference_delay.as_secs_f64(), service, limit: sample.limit, standing: 0.0, over: 0.0 }
+        Rule {
+            reference_delay: reference_delay.as_secs_f64(),
+            service,
+            limit: sample.limit,
+            standing: 0.0,
+            over: 0.0,
+            longest_burst: f64::INFINITY,
+        }
     }
 
-    pub(super) fn with(self, standing: f64, over: f64) -> Self {
-        Rule { standing, over, ..self }
+    pub(super) fn with(self, standing: f64, over: f64, longest_burst: Option<Duration>) -> Self {
+        let longest_burst = longest_burst.map_or(f64::INFINITY, |longest| longest.as_secs_f64());
+        Rule { standing, over, longest_burst, ..self }
     }
 
     /// How long a work waits behind this many; `None` while nothing is known of the service.
@@ -100,8 +110,9 @@ impl Rule {
         let burst = (grade * BURST_SHARE * self.room(left).min(longest_burst)).min(longest_wait);
         let places = self.service.map_or(0.0, |service| PLACES as f64 / service.leaving_rate);
         let standing = (grade * self.standing.max(places)).min(burst);
+        let beyond_standing = (burst.min(self.longest_burst) - standing).max(0.0);
         let burst_left = (LONGEST_OVERLOAD - self.over / longest_burst).clamp(0.0, 1.0);
-        (standing + (burst - standing) * burst_left) * ROUNDING
+        (standing + beyond_standing * burst_left) * ROUNDING
     }
 
     /// How many may be ahead of a work of this class that has no deadline of its own.

@@ -28,7 +28,7 @@ fn quiet(service: ServiceSample) -> QueueSample {
 
 /// A regulator that has seen work waiting for this long without a break, and its snapshot.
 fn after_waiting(waiting: Duration, service: ServiceSample) -> (ExpectedWait, Admission) {
-    let mut regulator = ExpectedWait::new(REFERENCE_DELAY);
+    let mut regulator = ExpectedWait::new(REFERENCE_DELAY, None);
     let admission = regulator.sample(&QueueSample { elapsed: waiting, waiting, ..quiet(service) });
     (regulator, admission)
 }
@@ -110,6 +110,14 @@ mod allowed_wait {
     }
 
     #[test]
+    fn of_a_burst_can_be_bounded() {
+        let calm = |longest| ExpectedWait::new(REFERENCE_DELAY, Some(longest)).sample(&quiet(twenty_slots()));
+        assert_eq!(places(&calm(ms(300)), ORDINARY, None), 60);
+        assert_eq!(places(&calm(ms(9_000)), ORDINARY, None), 90, "half the room is enough");
+        assert_eq!(places(&calm(Duration::ZERO), ORDINARY, None), 20, "no more than what stands");
+    }
+
+    #[test]
     fn counts_a_pause_as_wait() {
         let paused = |pause| ServiceSample { pause: ms(pause), ..twenty_slots() };
         let (_, admission) = after_waiting(Duration::ZERO, paused(200));
@@ -157,7 +165,7 @@ mod standing_delay {
 
     #[test]
     fn moves_as_with_each_arrival() {
-        let mut regulator = ExpectedWait::new(REFERENCE_DELAY);
+        let mut regulator = ExpectedWait::new(REFERENCE_DELAY, None);
         assert_eq!(regulator.standing, 0.1);
         // 30 of 40 arrivals bring 20 ms each: a mean of (30·20 + 10·100)/40 = 40 ms
         let sample = QueueSample { arrived: 40, with_deadline: 30, standing_delays: ms(600), ..quiet(twenty_slots()) };
@@ -171,7 +179,7 @@ mod standing_delay {
 
     #[test]
     fn learnt_from_the_impatient_holds_for_all() {
-        let mut regulator = ExpectedWait::new(REFERENCE_DELAY);
+        let mut regulator = ExpectedWait::new(REFERENCE_DELAY, None);
         // 2000/s, so that 20 places are but 10 ms
         let fast = service(200, 2000.0, 100);
         let sample = QueueSample {
@@ -187,7 +195,7 @@ mod standing_delay {
 
     #[test]
     fn without_arrivals_it_stays() {
-        let mut regulator = ExpectedWait::new(REFERENCE_DELAY);
+        let mut regulator = ExpectedWait::new(REFERENCE_DELAY, None);
         regulator.sample(&quiet(twenty_slots()));
         assert_eq!(regulator.standing, 0.1);
     }
@@ -203,7 +211,7 @@ mod overload {
 
     #[test]
     fn grows_while_work_waits_and_shrinks_four_times_as_fast() {
-        let mut regulator = ExpectedWait::new(REFERENCE_DELAY);
+        let mut regulator = ExpectedWait::new(REFERENCE_DELAY, None);
         for _ in 0..100 {
             tick(&mut regulator, TICK);
         }
@@ -218,7 +226,7 @@ mod overload {
 
     #[test]
     fn never_exceeds_two_horizons_nor_falls_below_none() {
-        let mut regulator = ExpectedWait::new(REFERENCE_DELAY);
+        let mut regulator = ExpectedWait::new(REFERENCE_DELAY, None);
         for _ in 0..1000 {
             tick(&mut regulator, TICK);
         }
@@ -240,7 +248,7 @@ mod refusals {
 
     #[test]
     fn tell_the_expected_wait_and_the_drop_rate() {
-        let mut regulator = ExpectedWait::new(REFERENCE_DELAY);
+        let mut regulator = ExpectedWait::new(REFERENCE_DELAY, None);
         let sample = QueueSample { elapsed: TICK, arrived: 8, refused: 2, ..quiet(twenty_slots()) };
         let admission = regulator.sample(&sample);
         assert_eq!(regulator.drop_rate(), 0.25);
@@ -301,7 +309,7 @@ proptest! {
         worse in 0..6_u8,
         left in prop::option::of((0..10_000_000_000_u64).prop_map(Duration::from_nanos)),
     ) {
-        let mut regulator = ExpectedWait::new(REFERENCE_DELAY);
+        let mut regulator = ExpectedWait::new(REFERENCE_DELAY, None);
         let mut admission = Admission::starting(REFERENCE_DELAY, 3);
         for sample in &samples {
             admission = regulator.sample(sample);
@@ -323,7 +331,7 @@ proptest! {
 
 #[test]
 fn wants_ten_samples_in_a_reference_delay() {
-    let interval = |update_interval| ExpectedWait::new(REFERENCE_DELAY).interval(update_interval);
+    let interval = |update_interval| ExpectedWait::new(REFERENCE_DELAY, None).interval(update_interval);
     assert_eq!([ms(500), ms(3)].map(interval), [ms(10), ms(3)]);
 }
 
