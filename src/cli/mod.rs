@@ -2,6 +2,7 @@
 
 mod check_config;
 pub(crate) mod console;
+pub(crate) mod interrupt;
 
 use std::process::ExitCode;
 

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::plan::{GOOD_WITHIN, PATIENCE, Plan, STEADY_AFTER};
 use super::run::{Measured, Side};
 use super::summary::Summary;
-use super::text::{rate, time};
 use crate::report::Table;
+use crate::report::text::{rate, time};
 
 #[derive(Debug)]
 pub(crate) struct Comparison {

@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::interrupt::Interrupt;
 use super::observation::{Fault, Observation, Outcome};
 use super::plan::{PATIENCE, Plan};
 use super::tally::Tally;
 use super::target::Target;
+use crate::cli::interrupt::Interrupt;
 
 /// A load that can be sent once.
 #[derive(Debug)]

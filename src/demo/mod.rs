@@ -11,11 +11,9 @@ mod args;
 mod client;
 mod comparison;
 mod error;
-mod interrupt;
 mod load;
 mod observation;
 mod page;
-mod percentile;
 mod plan;
 mod progress;
 mod protected;
@@ -27,7 +25,6 @@ mod sockets;
 mod summary;
 mod tally;
 mod target;
-mod text;
 mod timeline;
 
 use std::process::ExitCode;
@@ -37,11 +34,11 @@ use tokio::runtime;
 pub(crate) use self::args::DemoArgs;
 use self::comparison::Comparison;
 use self::error::DemoError;
-use self::interrupt::{INTERRUPTED, Interrupt};
 use self::plan::Plan;
 use self::progress::Progress;
 use self::run::Side;
 use crate::cli::console;
+use crate::cli::interrupt::{INTERRUPTED, Interrupt};
 use crate::report::ReportFile;
 
 /// Runs the demo. What went wrong is said on standard error.

@@ -7,8 +7,8 @@ use super::observation::Outcome;
 use super::plan::{GOOD_WITHIN, PATIENCE, SERVICE_TIME};
 use super::run::{Measured, Side};
 use super::sample::Sample;
-use super::text::{rate, time};
 use super::timeline::{Bucket, buckets};
+use crate::report::text::{rate, time};
 use crate::report::{Axis, Chart, Drawing, Page, Panel, Scale, Series, Tone, Unit};
 
 /// Those that make up a column, from the bottom up.

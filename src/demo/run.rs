@@ -10,7 +10,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::client::HttpClient;
 use super::error::DemoError;
-use super::interrupt::Interrupt;
 use super::load::{Load, Sent};
 use super::plan::Plan;
 use super::progress::Progress;
@@ -20,6 +19,7 @@ use super::service::Service;
 use super::summary::Summary;
 use super::tally::Tally;
 use super::target::{Direct, Target};
+use crate::cli::interrupt::Interrupt;
 
 /// From the moment everything is set up to the first request.
 const LEAD_TIME: Duration = Duration::from_millis(50);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::observation::{Observation, Outcome};
-use super::percentile::percentile;
 use super::plan::STEADY_AFTER;
+use crate::report::percentile;
 
 /// One run in figures. Rates are requests per second over the time in which requests were sent.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::observation::{Observation, Outcome};
-use super::percentile::percentile;
+use crate::report::percentile;
 
 /// One second of a run, or what there was of its last.
 #[derive(Debug, Clone, PartialEq)]

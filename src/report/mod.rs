@@ -4,9 +4,12 @@
 
 mod file;
 mod html;
+mod percentile;
 mod spec;
 mod table;
+pub(crate) mod text;
 
 pub(crate) use self::file::ReportFile;
+pub(crate) use self::percentile::percentile;
 pub(crate) use self::spec::{Axis, Chart, Drawing, Page, Panel, Scale, Series, Tone, Unit};
 pub(crate) use self::table::Table;

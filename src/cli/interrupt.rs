@@ -1,4 +1,4 @@
-//! Ctrl-C: the first ends the measurement early, the second the program.
+//! Ctrl-C: the first ends what is done early, the second the program.
 
 use std::process;
 

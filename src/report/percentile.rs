@@ -1,16 +1,16 @@
 //! Percentiles.
 
-use std::time::Duration;
-
 /// The smallest value that at least `percent` % of the values do not exceed (nearest rank, so it is one of them);
 /// `None` of no values.
-pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Option<Duration> {
+pub(crate) fn percentile<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.saturating_sub(1)).copied()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn one_to(count: u64) -> Vec<Duration> {
