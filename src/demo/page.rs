@@ -26,6 +26,8 @@ pub(crate) fn page(comparison: &Comparison) -> Page {
         lead: lead(comparison),
         table: comparison.table(),
         notes: comparison.notes(),
+        picture: None,
+        further: Vec::new(),
         charts: vec![outcomes(comparison), latency(comparison), concurrency(comparison), queue(comparison)],
     }
 }
@@ -67,7 +69,7 @@ fn panels(comparison: &Comparison, panel: impl Fn(Side, &Measured) -> (Vec<f64>,
         .into_iter()
         .filter_map(|(side, measured)| {
             let (x, series) = panel(side, measured?);
-            Some(Panel { title: side.name().to_string(), x, series })
+            Some(Panel { title: side.name().to_string(), x, series, marks: Vec::new() })
         })
         .collect()
 }

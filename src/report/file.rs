@@ -1,17 +1,17 @@
-//! The file of a report.
+//! The files of a report.
 
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-const NAME: &str = "report.html";
-/// While it is written: a report is there as a whole or not at all.
-const UNFINISHED: &str = ".report.html.unfinished";
+/// What a report is called that is one file.
+const REPORT: &str = "report.html";
 
-/// Where a report will be written, found to be writable.
+/// Where a file of a report will be written, found to be writable.
 #[derive(Debug)]
 pub(crate) struct ReportFile {
     path: PathBuf,
+    /// While it is written: a report is there as a whole or not at all.
     unfinished: PathBuf,
 }
 
@@ -22,13 +22,22 @@ impl ReportFile {
     ///
     /// When it could not be written.
     pub(crate) fn in_directory(directory: &Path) -> io::Result<Self> {
+        Self::named(directory, REPORT)
+    }
+
+    /// The same for a file of another name.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be written.
+    pub(crate) fn named(directory: &Path, name: &str) -> io::Result<Self> {
         if directory.exists() && !directory.is_dir() {
             return Err(io::Error::new(ErrorKind::NotADirectory, "it is there, and not a directory"));
         }
         fs::create_dir_all(directory)?;
-        let file = ReportFile { path: directory.join(NAME), unfinished: directory.join(UNFINISHED) };
+        let file = ReportFile { path: directory.join(name), unfinished: directory.join(format!(".{name}.unfinished")) };
         if file.path.is_dir() {
-            return Err(io::Error::new(ErrorKind::IsADirectory, format!("{NAME} in it is a directory")));
+            return Err(io::Error::new(ErrorKind::IsADirectory, format!("{name} in it is a directory")));
         }
         fs::write(&file.unfinished, [])?;
         fs::remove_file(&file.unfinished)?;
@@ -39,8 +48,8 @@ impl ReportFile {
         &self.path
     }
 
-    pub(crate) fn write(&self, html: &str) -> io::Result<()> {
-        let written = fs::write(&self.unfinished, html).and_then(|()| fs::rename(&self.unfinished, &self.path));
+    pub(crate) fn write(&self, text: &str) -> io::Result<()> {
+        let written = fs::write(&self.unfinished, text).and_then(|()| fs::rename(&self.unfinished, &self.path));
         if written.is_err() {
             // What is left of it is of no use; the error to report is the first.
             let _ = fs::remove_file(&self.unfinished);
@@ -85,7 +94,7 @@ mod tests {
     #[test]
     fn what_cannot_be_written_is_found_out_before() {
         let directory = Directory::new("occupied");
-        fs::create_dir_all(directory.0.join(NAME)).unwrap();
+        fs::create_dir_all(directory.0.join(REPORT)).unwrap();
         assert_eq!(ReportFile::in_directory(&directory.0).unwrap_err().kind(), ErrorKind::IsADirectory);
         fs::write(directory.0.join("file"), "").unwrap();
         let not_a_directory = ReportFile::in_directory(&directory.0.join("file"));
@@ -96,7 +105,7 @@ mod tests {
     fn a_failed_report_leaves_nothing() {
         let directory = Directory::new("failed");
         let file = ReportFile::in_directory(&directory.0).unwrap();
-        fs::create_dir(directory.0.join(NAME)).unwrap();
+        fs::create_dir(directory.0.join(REPORT)).unwrap();
         assert!(file.write("text").is_err());
         assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 1);
     }

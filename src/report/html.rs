@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::spec::{Chart, Page};
+use super::table::Table;
 
 const PLOTS_CSS: &str = include_str!("../../assets/uplot/uPlot.min.css");
 const PLOTS_JS: &str = include_str!("../../assets/uplot/uPlot.iife.min.js");
@@ -17,6 +18,9 @@ impl Page {
         let title = escape(&self.title);
         let lead: String = self.lead.iter().map(|text| format!("<p>{}</p>\n", escape(text))).collect();
         let notes: String = self.notes.iter().map(|text| format!("<p>{}</p>\n", escape(text))).collect();
+        let picture: String =
+            self.picture.iter().map(|svg| format!("<section class=\"picture\">\n{svg}</section>\n")).collect();
+        let further: String = self.further.iter().map(|(heading, table)| figures(heading, table)).collect();
         let charts: String = self.charts.iter().map(section).collect();
         let data = embed(&self.charts.iter().map(Chart::to_json).collect());
         format!(
@@ -37,12 +41,12 @@ impl Page {
 <h1>{title}</h1>
 {lead}</header>
 <main>
-<section class="figures">
-{table}
+{picture}<section class="figures">
+<div class="wide">{table}</div>
 <div class="notes">
 {notes}</div>
 </section>
-<noscript><p>The plots need JavaScript.</p></noscript>
+{further}<noscript><p>The plots need JavaScript.</p></noscript>
 {charts}</main>
 <script type="application/json" id="data">{data}</script>
 <script>{PLOTS_JS}</script>
@@ -55,12 +59,22 @@ impl Page {
     }
 }
 
+fn figures(heading: &str, table: &Table) -> String {
+    format!(
+        "<section class=\"figures\">\n<h2>{}</h2>\n<div class=\"wide\">{}</div>\n</section>\n",
+        escape(heading),
+        table.to_html()
+    )
+}
+
 fn section(chart: &Chart) -> String {
     let panels: String = chart
         .panels
         .iter()
         .map(|panel| {
-            format!("<figure><figcaption>{}</figcaption><div class=\"plot\"></div></figure>\n", escape(&panel.title))
+            let caption = Some(escape(&panel.title)).filter(|title| !title.is_empty());
+            let caption = caption.map(|title| format!("<figcaption>{title}</figcaption>")).unwrap_or_default();
+            format!("<figure>{caption}<div class=\"plot\"></div></figure>\n")
         })
         .collect();
     format!(
@@ -71,7 +85,7 @@ fn section(chart: &Chart) -> String {
 }
 
 /// Text that can stand between tags and in quoted attributes.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -97,7 +111,6 @@ mod tests {
     use serde_json::json;
 
     use super::super::spec::{Axis, Drawing, Panel, Scale, Series, Tone, Unit};
-    use super::super::table::Table;
     use super::*;
 
     const EVIL: &str = "</script><!--<b>\"'&";
@@ -108,6 +121,8 @@ mod tests {
             lead: vec![EVIL.to_string()],
             table: Table { columns: vec![EVIL.to_string()], rows: vec![(EVIL.to_string(), vec![EVIL.to_string()])] },
             notes: vec![EVIL.to_string()],
+            picture: None,
+            further: vec![(EVIL.to_string(), Table { columns: vec![], rows: vec![(EVIL.to_string(), vec![])] })],
             charts: vec![Chart {
                 title: EVIL.to_string(),
                 explanation: EVIL.to_string(),
@@ -117,6 +132,7 @@ mod tests {
                     title: EVIL.to_string(),
                     x: vec![0.0],
                     series: vec![Series::new(EVIL, Tone::Good, vec![Some(1.0)])],
+                    marks: vec![],
                 }],
             }],
         }

@@ -10,6 +10,7 @@ mod table;
 pub(crate) mod text;
 
 pub(crate) use self::file::ReportFile;
+pub(crate) use self::html::escape;
 pub(crate) use self::percentile::percentile;
-pub(crate) use self::spec::{Axis, Chart, Drawing, Page, Panel, Scale, Series, Tone, Unit};
+pub(crate) use self::spec::{Axis, Chart, Drawing, PARTS, Page, Panel, Scale, Series, Tone, Unit};
 pub(crate) use self::table::Table;

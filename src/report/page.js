@@ -7,6 +7,7 @@
   const digits = value => value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 10 ? 1 : 0 });
   const FORMATS = {
     "number": digits,
+    "percent": value => `${digits(value)} %`,
     "milliseconds": value => value >= 999.5 ? `${+(value / 1000).toPrecision(3)} s` : `${+value.toPrecision(3)} ms`,
   };
   const seconds = value => `${+value.toFixed(1)} s`;
@@ -52,7 +53,25 @@
     return ticks;
   }
 
-  const end = charts.flatMap(chart => chart.panels.flatMap(panel => panel.x)).reduce((a, b) => Math.max(a, b), 1);
+  // In halves of a second, so that all charts of a run end together, though their last instants differ a little.
+  const end = chart => Math.ceil(chart.panels.flatMap(panel => panel.x).reduce((a, b) => Math.max(a, b), 1) * 2) / 2;
+
+  function drawMarks(plot, marks) {
+    const { left, top, width, height } = plot.bbox;
+    plot.ctx.save();
+    plot.ctx.strokeStyle = style("--soft");
+    plot.ctx.lineWidth = devicePixelRatio;
+    plot.ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
+    for (const mark of marks) {
+      const x = Math.round(plot.valToPos(mark, "x", true));
+      if (x <= left || x >= left + width) continue;
+      plot.ctx.beginPath();
+      plot.ctx.moveTo(x, top);
+      plot.ctx.lineTo(x, top + height);
+      plot.ctx.stroke();
+    }
+    plot.ctx.restore();
+  }
 
   function options(chart, panel, width) {
     const format = FORMATS[chart.unit];
@@ -66,7 +85,7 @@
     return {
       width,
       height: width < 480 ? 210 : 250,
-      scales: { x: { time: false, range: [0, end] }, y: yScale(chart) },
+      scales: { x: { time: false, range: [0, end(chart)] }, y: yScale(chart) },
       axes: [
         { ...axis, size: 32, label: "seconds since the start" },
         {
@@ -89,7 +108,8 @@
           value: (_, value, __, i) => i == null || series.values[i] == null ? "" : format(series.values[i]),
         })),
       ],
-      cursor: { sync: { key: "page" }, y: false, drag: { x: false, y: false }, points: { show: !stack } },
+      hooks: { draw: [plot => drawMarks(plot, panel.marks)] },
+      cursor: { sync: { key: `to ${end(chart)} s` }, y: false, drag: { x: false, y: false }, points: { show: !stack } },
     };
   }
 

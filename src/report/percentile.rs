@@ -29,6 +29,6 @@ mod tests {
     fn of_one_value_every_percentile_is_that_value_and_of_none_there_is_none() {
         let one = [Duration::from_secs(7)];
         assert_eq!([0, 1, 50, 99, 100].map(|percent| percentile(&one, percent)), [Some(one[0]); 5]);
-        assert_eq!(percentile(&[], 50), None);
+        assert_eq!(percentile::<Duration>(&[], 50), None);
     }
 }

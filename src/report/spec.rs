@@ -13,6 +13,10 @@ pub(crate) struct Page {
     pub(crate) table: Table,
     /// What must be said with the table.
     pub(crate) notes: Vec<String>,
+    /// A drawing between the words and the table, as SVG.
+    pub(crate) picture: Option<String>,
+    /// Tables under headings of their own.
+    pub(crate) further: Vec<(String, Table)>,
     pub(crate) charts: Vec<Chart>,
 }
 
@@ -41,6 +45,7 @@ pub(crate) enum Unit {
     Number,
     /// Shown in seconds where these are better to read.
     Milliseconds,
+    Percent,
 }
 
 /// How values are spread over an axis.
@@ -68,10 +73,13 @@ pub(crate) enum Drawing {
 /// One plot.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Panel {
+    /// Empty where the chart's says it all.
     pub(crate) title: String,
     /// Seconds since the start, ascending.
     pub(crate) x: Vec<f64>,
     pub(crate) series: Vec<Series>,
+    /// Instants at which something changed, in seconds since the start: a line across the plot.
+    pub(crate) marks: Vec<f64>,
 }
 
 /// One line of a plot.
@@ -92,7 +100,12 @@ pub(crate) enum Tone {
     Neutral,
     Main,
     Second,
+    /// One of several equal parts, by its number: there are [`PARTS`] colours.
+    Part(usize),
 }
+
+/// How many parts of something can be told apart by their colours.
+pub(crate) const PARTS: usize = 8;
 
 impl Series {
     /// A line with a value for each `x` of its panel; `None` is a gap.
@@ -115,7 +128,8 @@ impl Chart {
     pub(super) fn to_json(&self) -> Value {
         let panel = |panel: &Panel| {
             let series: Vec<_> = panel.series.iter().map(Series::to_json).collect();
-            json!({ "x": panel.x.iter().copied().map(thousandths).collect::<Vec<_>>(), "series": series })
+            let instants = |times: &[f64]| times.iter().copied().map(thousandths).collect::<Vec<_>>();
+            json!({ "x": instants(&panel.x), "series": series, "marks": instants(&panel.marks) })
         };
         json!({
             "label": self.axis.label,
@@ -132,6 +146,7 @@ impl Unit {
         match self {
             Unit::Number => "number",
             Unit::Milliseconds => "milliseconds",
+            Unit::Percent => "percent",
         }
     }
 }
@@ -157,15 +172,17 @@ impl Drawing {
 }
 
 impl Tone {
-    fn name(self) -> &'static str {
-        match self {
+    fn name(self) -> String {
+        let name = match self {
             Tone::Good => "good",
             Tone::Warning => "warning",
             Tone::Bad => "bad",
             Tone::Neutral => "neutral",
             Tone::Main => "main",
             Tone::Second => "second",
-        }
+            Tone::Part(number) => return format!("part-{}", number % PARTS),
+        };
+        name.to_string()
     }
 }
 
@@ -192,7 +209,11 @@ mod tests {
             panels: vec![Panel {
                 title: "with".to_string(),
                 x: vec![0.0, 0.100_000_1],
-                series: vec![Series::new("waiting", Tone::Main, vec![Some(2.0 / 3.0), None]).dashed()],
+                series: vec![
+                    Series::new("waiting", Tone::Main, vec![Some(2.0 / 3.0), None]).dashed(),
+                    Series::new("a", Tone::Part(PARTS + 1), vec![None, None]),
+                ],
+                marks: vec![0.05],
             }],
         };
         assert_eq!(
@@ -201,7 +222,11 @@ mod tests {
                 "label": "requests", "unit": "number", "scale": "log-from-zero", "drawing": "stack",
                 "panels": [{
                     "x": [0.0, 0.1],
-                    "series": [{ "label": "waiting", "tone": "main", "dashed": true, "values": [0.667, null] }],
+                    "series": [
+                        { "label": "waiting", "tone": "main", "dashed": true, "values": [0.667, null] },
+                        { "label": "a", "tone": "part-1", "dashed": false, "values": [null, null] },
+                    ],
+                    "marks": [0.05],
                 }],
             })
         );

@@ -38,6 +38,17 @@ impl Table {
         text
     }
 
+    /// As GitHub's flavour of Markdown has it.
+    pub(crate) fn to_markdown(&self) -> String {
+        let line = |name: &str, cells: &[String]| format!("| {name} | {} |\n", cells.join(" | "));
+        let mut text = line("", &self.columns).replace("|  |", "| |");
+        text.push_str(&format!("|---|{}\n", "--:|".repeat(self.columns.len())));
+        for (name, cells) in &self.rows {
+            text.push_str(&line(name, cells));
+        }
+        text
+    }
+
     pub(super) fn to_html(&self) -> String {
         let columns: String =
             self.columns.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
@@ -75,6 +86,14 @@ mod tests {
         let lines =
             ["             without     with", "good, <1 s      12.0    196.5", "p99                –   211 ms", ""];
         assert_eq!(table().to_text(), lines.join("\n"));
+    }
+
+    #[test]
+    fn markdown_has_figures_to_the_right() {
+        assert_eq!(
+            table().to_markdown(),
+            "| | without | with |\n|---|--:|--:|\n| good, <1 s | 12.0 | 196.5 |\n| p99 | – | 211 ms |\n"
+        );
     }
 
     #[test]
