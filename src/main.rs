@@ -3,6 +3,7 @@
 mod cli;
 mod demo;
 mod report;
+mod simulate;
 
 use std::process::ExitCode;
 

@@ -23,6 +23,15 @@ enum Command {
     /// Starts a small HTTP service on this machine, sends it more than it can do, first straight and then through a
     /// Kanaloa dispatcher that is told nothing about it, and compares. Takes a little over twice --seconds.
     Demo(crate::demo::DemoArgs),
+    /// Say what Kanaloa would do with a service and its traffic
+    ///
+    /// Runs real dispatchers in virtual time between models of services and their callers, as a scenario describes
+    /// them, and shows for each phase what became of the requests, how long they took and where the concurrency limit
+    /// went. The same seed gives the same run.
+    ///
+    /// Ends with status 0; 2 if what is asked for makes no sense; 1 if the result could not be written; 130 after
+    /// Ctrl-C, which shows the runs that are complete.
+    Simulate(crate::simulate::SimulateArgs),
     /// Say what settings files come to, and where each value comes from
     ///
     /// Prints the settings of every dispatcher that the files name and of all others, with the line that set each; or
@@ -35,6 +44,7 @@ enum Command {
 pub(crate) fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Demo(args) => crate::demo::run(&args),
+        Command::Simulate(args) => crate::simulate::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     }
 }
