@@ -702,3 +702,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_example_in_the_readme_is_accepted() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```hocon\nscenario {").expect("there is one");
+    let (example, _) = rest.split_once("```").expect("it ends");
+    let scenario = Scenario::parse(&format!("scenario {{{example}"), "README.md", &[]).unwrap();
+    assert_eq!(scenario.phases.iter().map(|phase| phase.services[0].slots).collect::<Vec<_>>(), [20, 20, 10]);
+}

@@ -127,9 +127,9 @@ fn settings_of_others_in_the_same_file_are_left_alone() {
 #[test]
 fn the_example_in_the_readme_is_accepted() {
     let readme = include_str!("../../README.md");
-    let (_, rest) = readme.split_once("```hocon\n").expect("there is one");
+    let (_, rest) = readme.split_once("```hocon\nkanaloa {").expect("there is one");
     let (example, _) = rest.split_once("```").expect("it ends");
-    let settings = parsed(example);
+    let settings = parsed(&format!("kanaloa {{{example}"));
     assert_eq!(settings.dispatcher("any").work.service_timeout, Duration::from_secs(10));
     assert_eq!(settings.dispatcher("search").worker_pool.max_pool_size, 50);
 }

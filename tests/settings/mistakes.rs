@@ -224,7 +224,7 @@ fn shares_and_gains() {
         let kind = if [gain, trend].contains(&expected) { "a number, or auto" } else { "a number" };
         refused("NaN", kind, "\"NaN\"");
         refused("\"NaN\"", kind, "\"NaN\"");
-        refused("inf", "a number", "\"inf\"");
+        refused("inf", kind, "\"inf\"");
         match expected == part || expected == gain {
             true => refused("0", expected, "0"),
             false => drop(accepted(key, "0").unwrap()),
