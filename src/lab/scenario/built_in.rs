@@ -72,7 +72,8 @@ const SCENARIOS: &[BuiltIn] = scenarios![
     "capacity-steps-5000-exponential",
     "capacity-steps-5000-sharing",
     "capacity-steps-5000-exponential-sharing",
-    "capacity-steps-5000-narrow",
+    "capacity-steps-500-slots",
+    "capacity-steps-500-slots-exponential",
     "service-time-steps",
     "service-time-steps-exponential",
     "service-time-steps-sharing",
@@ -115,6 +116,7 @@ const SCENARIOS: &[BuiltIn] = scenarios![
 const PARTS: Texts = parts![
     "common/backend.conf",
     "common/capacity-steps-5000.conf",
+    "common/capacity-steps-500-slots.conf",
     "common/capacity-steps.conf",
     "common/overload.conf",
     "common/service-time-steps.conf",
