@@ -5,6 +5,7 @@ mod dips;
 mod drive;
 mod headroom;
 mod mode;
+mod proof;
 mod scale;
 mod silence;
 mod steering;
@@ -19,7 +20,8 @@ use self::base::Base;
 use self::dips::Dips;
 use self::drive::Drive;
 use self::headroom::Headroom;
-use self::mode::{Mode, Phase};
+use self::mode::{Check, Mode, Phase};
+use self::proof::Proof;
 use self::scale::{FirstTimes, Scale};
 use self::silence::Silence;
 use self::window::{Reading, Window};
@@ -110,6 +112,8 @@ pub struct Plumb {
     mode: Mode,
     /// Successes to let pass: they started under another limit.
     to_skip: usize,
+    /// When the last success came.
+    now: Duration,
     window: Window,
     silence: Silence,
     scale: Scale,
@@ -117,6 +121,9 @@ pub struct Plumb {
     drive: Drive,
     headroom: Headroom,
     dips: Dips,
+    proof: Proof,
+    /// Whether throughput proves a queue that the soft minimum hides, as it does before a shared processor.
+    queue_is_hidden: bool,
     /// The last target at which fast growth found no queue.
     last_good: f64,
     /// Average soft minimum in High windows, in seconds.
@@ -138,6 +145,7 @@ impl Plumb {
             phase: Phase::Cold(FirstTimes::default()),
             mode: Mode::High,
             to_skip: limit,
+            now: Duration::ZERO,
             window: Window::default(),
             silence: Silence::default(),
             scale: Scale::unknown(),
@@ -145,6 +153,8 @@ impl Plumb {
             drive: Drive::full(),
             headroom: Headroom::new(),
             dips: Dips::new(),
+            proof: Proof::default(),
+            queue_is_hidden: false,
             last_good: limit as f64,
             high_soft_minimum: None,
         }
@@ -157,6 +167,7 @@ impl Plumb {
             self.start_cold();
         }
         self.silence.answered();
+        self.now = attempt.now;
         let process_time = attempt.process_time.as_secs_f64().max(SHORTEST_TIME);
         if let Phase::Cold(first) = &mut self.phase {
             first.add(process_time);
@@ -168,7 +179,7 @@ impl Plumb {
             }
             return;
         }
-        self.window.add(process_time, self.scale.tau(), attempt.in_flight.max(1), self.limit);
+        self.window.add(attempt.now, process_time, self.scale.tau(), attempt.in_flight.max(1), self.limit);
         if self.window.count() >= self.window_length() {
             self.decide(attempt.now);
         } else if self.dip_is_due(attempt.now) {
@@ -202,6 +213,8 @@ impl Plumb {
         self.limit = self.target as usize;
         self.mode = Mode::High;
         self.base = Base::unknown(None);
+        self.proof = Proof::default();
+        self.queue_is_hidden = false;
         self.last_good = self.target;
         self.start_cold();
     }
@@ -217,17 +230,23 @@ impl Plumb {
         self.mode = Mode::High;
         self.to_skip = 0;
         self.base = Base::unknown(None);
+        self.proof = Proof::default();
+        self.queue_is_hidden = false;
         self.clear();
     }
 
     fn clear(&mut self) {
-        self.window = Window::default();
+        self.window = Window::opened(self.now);
         self.silence = Silence::default();
     }
 
     fn window_length(&self) -> f64 {
         let limits = if self.drive.hurries() || self.mode.is_check() { QUICK_WINDOW } else { WINDOW };
-        (limits * self.limit as f64).max(SMALLEST_WINDOW)
+        let certain = match self.mode {
+            Mode::Check(Check { by_slot_time: true, .. }) => steering::CERTAIN_VERDICT * self.proof.variation(),
+            _ => 0.0,
+        };
+        (limits * self.limit as f64).max(SMALLEST_WINDOW).max(certain)
     }
 
     fn dip_is_due(&mut self, now: Duration) -> bool {
@@ -235,7 +254,11 @@ impl Plumb {
             && !self.headroom.is_loose()
             && self.drive.allows_dips()
             && self.dips.is_due(now)
-            && self.target.round() > self.min as f64
+            && self.can_dip()
+    }
+
+    fn can_dip(&self) -> bool {
+        self.target.round() > self.min as f64
     }
 
     /// Whether half a window already shows far too large a queue.

@@ -39,9 +39,16 @@ pub(super) struct Check {
     pub(super) throughput: f64,
     /// In seconds.
     pub(super) soft_minimum: f64,
+    /// See [`Reading::slot_time`](super::window::Reading::slot_time).
+    pub(super) slot_time: f64,
     pub(super) limit: f64,
     /// The target to return to if the service is just slower.
     pub(super) target: f64,
+    /// The knee if there are fewer slots, when it was the throughput that proved a queue.
+    pub(super) knee: Option<f64>,
     /// Whether what there was had settled. After an alarm it had not: the queue was still growing.
     pub(super) settled: bool,
+    /// Whether the verdict is by the slot time, which takes more successes. It is when the soft minimum has not
+    /// fallen: it would not before a shared processor either.
+    pub(super) by_slot_time: bool,
 }

@@ -87,7 +87,18 @@ mod tests {
 
     fn dip(mean_time: f64, variation: f64) -> Reading {
         let (throughput, in_flight, soft_minimum) = (1.0, 1.0, mean_time);
-        Reading { throughput, in_flight, mean_time, variation, soft_minimum, scale_fits: true, full: true }
+        Reading {
+            elapsed: 1.0,
+            slot_time: 1.0,
+            count: 1.0,
+            throughput,
+            in_flight,
+            mean_time,
+            variation,
+            soft_minimum,
+            scale_fits: true,
+            full: true,
+        }
     }
 
     fn first(times: &[f64]) -> (Scale, f64) {

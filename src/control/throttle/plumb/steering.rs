@@ -35,10 +35,17 @@ const DEEPEST: f64 = 0.5;
 
 /// Share of the cut by which the queue must have fallen for it to have been one. In a slower service none of it falls.
 const FELL: f64 = 0.3;
+/// The same in the verdict by slot time: as likely to be wrong either way.
+const SLOT_TIME_FELL: f64 = 0.5;
+/// Successes for that verdict, in squared coefficients of variation: the standard error of what falls when half the
+/// limit is cut is then a quarter of the cut, that of the reference aside.
+pub(super) const CERTAIN_VERDICT: f64 = 64.0;
 
 /// How much longer the time between dips is while the largest limit holds the target below the knee: there they only
 /// guard against a base that was learnt inside a queue.
 const DIP_RARELY: f64 = 8.0;
+/// The same while a hidden queue is all but measured: until then the limit may be far too high.
+const DIP_OFTEN: f64 = 0.25;
 
 /// Changes of the limit within this (in √limit, plus one slot) leave what is measured valid.
 const SMALL_CHANGE: f64 = 0.25;
@@ -51,23 +58,39 @@ impl Plumb {
         }
         if self.limit == self.min && reading.full {
             self.base.follow(reading.soft_minimum);
+            self.proof.learn_from_starved(&reading);
         }
         if self.mode == Mode::High && !self.drive.hurries() {
             self.base.lower_to(reading.soft_minimum + BASE_TOLERANCE * self.noise() / reading.throughput);
         }
-        let queue = self.queue(&reading);
+        if reading.full && self.mode == Mode::High {
+            self.proof.learn_from_full(&reading);
+        }
+        let shown = self.queue(&reading);
+        let queue = if self.mode == Mode::High { self.proven_queue(&reading, shown) } else { shown };
         if !reading.full && queue < STARVED_BELOW * self.noise() {
             return self.starved(&reading);
         }
         match self.mode {
-            Mode::High => self.end_high(&reading, queue, now),
+            Mode::High => self.end_high(&reading, queue, shown, now),
             Mode::Low { rescaled } => self.end_low(&reading, queue, rescaled),
             Mode::Check(check) => self.end_check(&reading, queue, check),
         }
     }
 
+    /// The queue that the soft minimum shows, or that throughput proves if that is more.
+    fn proven_queue(&mut self, reading: &Reading, shown: f64) -> f64 {
+        let goal = self.goal();
+        let knee =
+            if self.drive.hurries() { self.proof.highest_knee_in(reading) } else { self.proof.highest_knee(goal) };
+        let proven = knee.map_or(0.0, |knee| reading.in_flight - knee);
+        self.queue_is_hidden = proven > goal.max(shown);
+        if self.queue_is_hidden { proven } else { shown }
+    }
+
     // ## any => High, because demand is lacking
     fn starved(&mut self, reading: &Reading) {
+        self.proof.learn_from_starved(reading);
         if self.drive.hurries() {
             // growth that was never filled is taken back
             let filled = self.last_good.max(UNFILLED_MARGIN * reading.in_flight);
@@ -79,36 +102,54 @@ impl Plumb {
     }
 
     // ## High => High | Check
-    fn end_high(&mut self, reading: &Reading, queue: f64, now: Duration) {
+    fn end_high(&mut self, reading: &Reading, queue: f64, shown: f64, now: Duration) {
         self.base.begin(reading.soft_minimum);
         self.headroom.filled(reading.throughput);
         let goal = self.goal();
         let wanted = reading.in_flight - queue + goal;
         let fast = self.drive.ramp(goal) > FAST_SHARE * self.target;
-        if !fast && wanted - self.target < -ALARM * self.noise() {
-            return self.enter_check(reading, queue, self.target);
+        let alarming = |queue: f64| reading.in_flight - queue + goal - self.target < -ALARM * self.noise();
+        if !fast && alarming(queue) {
+            let hidden = if alarming(shown) { None } else { Some(queue) };
+            return self.enter_check(reading, shown, hidden, self.target);
         }
         let average = self.high_soft_minimum.unwrap_or(reading.soft_minimum);
         self.high_soft_minimum = Some(average + HIGH_WEIGHT * (reading.soft_minimum - average));
-        if fast {
-            self.grow_fast(reading, queue, wanted);
-        } else {
+        if !fast {
             self.steer(queue, wanted);
+        } else if queue < FAST_QUEUE_SHARE * reading.in_flight {
+            self.base.learn_from_growth(reading.soft_minimum);
+            self.proof.learn_from_growth(reading);
+            self.last_good = self.target;
+            self.grow(self.drive.ramp(goal));
+        } else {
+            self.end_fast_growth(reading, wanted);
         }
-        let rarely = if self.target >= self.max as f64 { DIP_RARELY } else { 1.0 };
-        self.dips.arm(now, rarely * reading.mean_time);
-        self.enter_high();
+        self.dips.arm(now, self.rarity() * reading.mean_time);
+        if fast && self.queue_is_hidden && self.can_dip() {
+            // all that is known of the slot time is from growth
+            self.enter_low();
+        } else {
+            self.enter_high();
+        }
     }
 
-    fn grow_fast(&mut self, reading: &Reading, queue: f64, wanted: f64) {
-        if queue < FAST_QUEUE_SHARE * reading.in_flight {
-            self.base.learn_from_growth(reading.soft_minimum);
-            self.last_good = self.target;
-            self.grow(self.drive.ramp(self.goal()));
+    fn end_fast_growth(&mut self, reading: &Reading, wanted: f64) {
+        self.drive.end_fast_growth();
+        // a short window may show too large a queue: what was good a moment ago still is, unless throughput refutes it
+        let good = self.last_good.min(self.target);
+        let good = self.proof.highest_knee_in(reading).map_or(good, |knee| knee.min(good));
+        self.set_target(wanted.max(good));
+    }
+
+    /// By how much the time between dips is stretched.
+    fn rarity(&self) -> f64 {
+        if self.target >= self.max as f64 {
+            DIP_RARELY
+        } else if self.queue_is_hidden && !self.proof.is_precise() {
+            DIP_OFTEN
         } else {
-            self.drive.end_fast_growth();
-            // a short window may show too large a queue: what was good a moment ago still is
-            self.set_target(wanted.max(self.last_good.min(self.target)));
+            1.0
         }
     }
 
@@ -136,10 +177,11 @@ impl Plumb {
     // ## Low => High | Low (scale replaced) | Check
     pub(super) fn end_low(&mut self, reading: &Reading, queue: f64, rescaled: Option<f64>) {
         if rescaled.is_none() && queue > LOW_ALARM * self.noise() {
-            return self.enter_check(reading, queue, self.target);
+            return self.enter_check(reading, queue, None, self.target);
         }
         let cut = (self.target - reading.in_flight).max(1.0);
         let fall = self.high_soft_minimum.map_or(0.0, |high| high - reading.soft_minimum);
+        self.proof.learn_from_dip(reading);
         self.dips.learn(reading.throughput * fall / cut, self.target);
         self.scale.learn(reading);
         if let Some(queue_time) = rescaled {
@@ -158,23 +200,33 @@ impl Plumb {
         self.enter_high();
     }
 
-    // ## Check => High | Check
+    // ## Check => High | Check (still a queue, or a verdict by slot time)
     pub(super) fn end_check(&mut self, reading: &Reading, queue: f64, check: Check) {
-        let fell = check.throughput * (check.soft_minimum - reading.soft_minimum);
+        let cut = check.limit - reading.in_flight;
+        let fell = if check.by_slot_time {
+            check.limit * (1.0 - reading.slot_time / check.slot_time) / SLOT_TIME_FELL
+        } else {
+            check.throughput * (check.soft_minimum - reading.soft_minimum) / FELL
+        };
         // one alone does not wait, and lower than the minimum there is nothing to compare with
         let alone = reading.in_flight <= 1.0;
         let at_minimum = reading.in_flight <= self.min as f64;
         let too_early = !check.settled && !at_minimum;
-        if alone || too_early || fell >= FELL * (check.limit - reading.in_flight) {
+        if alone || too_early || fell >= cut {
             // it was a queue: there are fewer slots
-            self.set_target(reading.in_flight);
+            self.proof.forget_full();
+            self.set_target(check.knee.map_or(reading.in_flight, |knee| knee.max(reading.in_flight)));
             let target = if check.settled { self.target } else { check.target };
             if queue > LOW_ALARM * reading.in_flight.sqrt() && !at_minimum {
-                return self.enter_check(reading, queue, target);
+                return self.enter_check(reading, queue, None, target);
             }
+        } else if !check.by_slot_time && reading.count < CERTAIN_VERDICT * self.proof.variation() {
+            self.mode = Mode::Check(Check { by_slot_time: true, ..check });
+            return;
         } else {
             // the service is slower
             self.base.reset(reading.soft_minimum);
+            self.proof.reset(reading);
             self.set_target(check.target);
         }
         self.enter_high();
@@ -186,27 +238,36 @@ impl Plumb {
 
     pub(super) fn enter_low(&mut self) {
         self.dips.begin();
-        let below_knee = self.target - self.goal() - self.dips.depth() * self.noise();
+        let shown = self.target - self.goal();
+        let proven = if self.queue_is_hidden { self.proof.lowest_knee() } else { self.proof.knee() };
+        let below_knee = proven.map_or(shown, |knee| knee.min(shown)) - self.dips.depth() * self.noise();
         let limit = below_knee.max(DEEPEST * self.target).min(self.target.round() - 1.0);
         self.enter(Mode::Low { rescaled: None }, limit);
     }
 
-    fn enter_check(&mut self, reading: &Reading, queue: f64, target: f64) {
+    /// `shown` is the queue that the soft minimum shows, `hidden` the one that throughput proves if only that alarms.
+    fn enter_check(&mut self, reading: &Reading, shown: f64, hidden: Option<f64>, target: f64) {
         self.drive.stop();
         if self.limit <= self.min {
             // nothing can be cut: what waits there is part of the service for us
             self.base.reset(reading.soft_minimum);
+            self.proof.reset(reading);
             return self.enter_high();
         }
         let limit = self.limit as f64;
         let check = Check {
             throughput: reading.throughput,
             soft_minimum: reading.soft_minimum,
+            slot_time: reading.slot_time,
             limit,
             target,
-            settled: self.mode.is_check(),
+            knee: hidden.map(|queue| limit - queue),
+            settled: self.mode.is_check() || hidden.is_some(),
+            by_slot_time: hidden.is_some(),
         };
-        self.enter(Mode::Check(check), (limit - queue).max(DEEPEST * limit));
+        // what shows only beyond much noise takes a deep cut to show again
+        let cut = if hidden.is_some() { limit } else { shown };
+        self.enter(Mode::Check(check), (limit - cut).max(DEEPEST * limit));
     }
 
     fn enter(&mut self, mode: Mode, limit: f64) {

@@ -1,5 +1,9 @@
 //! What is measured between two decisions.
 
+use std::time::Duration;
+
+use super::SHORTEST_TIME;
+
 /// Keeps the logarithm finite when every process time is hundreds of times the scale. The soft minimum then reads
 /// 690 τ whatever they are, and shows no queue.
 const SMALLEST_MEAN: f64 = 1e-300;
@@ -10,6 +14,9 @@ const FULL_SHARE: f64 = 0.9;
 /// Sums over the successes since the last decision.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Window {
+    /// When the last success before it came, and when its own last.
+    opened: Duration,
+    closed: Duration,
     count: f64,
     at_limit: f64,
     in_flight: f64,
@@ -20,9 +27,15 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Takes in a success: its process time and the scale τ of the soft minimum, in seconds, and how many were in
+    /// Begins at a success that is not part of it.
+    pub(super) fn opened(now: Duration) -> Self {
+        Window { opened: now, closed: now, ..Window::default() }
+    }
+
+    /// Takes in a success: when it came, its process time and the scale τ of the soft minimum, in seconds, and how many were in
     /// flight.
-    pub(super) fn add(&mut self, process_time: f64, tau: f64, in_flight: usize, limit: usize) {
+    pub(super) fn add(&mut self, now: Duration, process_time: f64, tau: f64, in_flight: usize, limit: usize) {
+        self.closed = now;
         self.count += 1.0;
         self.at_limit += f64::from(u8::from(in_flight >= limit));
         self.in_flight += in_flight as f64;
@@ -39,16 +52,22 @@ impl Window {
     /// What the sums say. Only for a window that holds a success.
     pub(super) fn read(&self, tau: f64) -> Reading {
         let mean_time = self.times / self.count;
+        let in_flight = self.in_flight / self.count;
+        let elapsed = self.closed.saturating_sub(self.opened).as_secs_f64().max(SHORTEST_TIME);
+        let full = self.at_limit >= FULL_SHARE * self.count;
         Reading {
+            count: self.count,
             // Little's law, L = X·R. Completions by the clock will not do: they come in bursts, which makes count
             // over time infinite in short windows.
             throughput: self.in_flight / self.times,
-            in_flight: self.in_flight / self.count,
+            in_flight,
             mean_time,
+            elapsed,
+            slot_time: if full { in_flight * elapsed / self.count } else { mean_time },
             variation: (self.squared_times / self.count / (mean_time * mean_time) - 1.0).max(0.0),
             soft_minimum: soft_minimum(self.decayed / self.count, tau),
             scale_fits: self.decayed / self.count > SMALLEST_MEAN,
-            full: self.at_limit >= FULL_SHARE * self.count,
+            full,
         }
     }
 }
@@ -62,12 +81,19 @@ pub(super) fn soft_minimum(mean_decayed: f64, tau: f64) -> f64 {
 /// What a [`Window`] saw. Times in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Reading {
+    /// Successes.
+    pub(super) count: f64,
     /// Successes per second, by Little's law.
     pub(super) throughput: f64,
     /// Mean number in flight.
     pub(super) in_flight: f64,
     /// Mean process time.
     pub(super) mean_time: f64,
+    /// From the last success before to the last one in it.
+    pub(super) elapsed: f64,
+    /// How long a call holds its slot. At the full limit it is counted by the clock, L/X: the process times of those
+    /// that end soon after a change of the limit still tell of the one before.
+    pub(super) slot_time: f64,
     /// Squared coefficient of variation of the process time: 0 if fixed, 1 if exponential.
     pub(super) variation: f64,
     /// The soft minimum of the process time.
@@ -85,7 +111,7 @@ mod tests {
     fn window(times: &[f64], tau: f64) -> Reading {
         let mut window = Window::default();
         for &time in times {
-            window.add(time, tau, 2, 2);
+            window.add(Duration::ZERO, time, tau, 2, 2);
         }
         window.read(tau)
     }
@@ -132,8 +158,8 @@ mod tests {
     fn full_means_nine_in_ten_at_the_limit() {
         let full = |below: usize| {
             let mut window = Window::default();
-            (0..below).for_each(|_| window.add(0.1, 0.1, 3, 4));
-            (below..20).for_each(|_| window.add(0.1, 0.1, 4, 4));
+            (0..below).for_each(|_| window.add(Duration::ZERO, 0.1, 0.1, 3, 4));
+            (below..20).for_each(|_| window.add(Duration::ZERO, 0.1, 0.1, 4, 4));
             window.read(0.1).full
         };
         assert!(full(2));

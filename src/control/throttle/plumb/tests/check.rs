@@ -7,7 +7,16 @@ fn checking(settled: bool) -> (Plumb, Check) {
     plumb.limit = 15;
     plumb.base.reset(0.1);
     plumb.drive.stop();
-    let check = Check { throughput: 100.0, soft_minimum: 0.2, limit: 20.0, target: 20.0, settled };
+    let check = Check {
+        throughput: 100.0,
+        slot_time: 0.2,
+        soft_minimum: 0.2,
+        limit: 20.0,
+        target: 20.0,
+        knee: None,
+        settled,
+        by_slot_time: false,
+    };
     plumb.mode = Mode::Check(check);
     (plumb, check)
 }
@@ -16,8 +25,18 @@ fn checking(settled: bool) -> (Plumb, Check) {
 fn ended(settled: bool, soft_minimum: f64) -> Plumb {
     let (mut plumb, check) = checking(settled);
     let (throughput, in_flight, mean_time) = (100.0, 15.0, 0.15);
-    let reading =
-        Reading { throughput, in_flight, mean_time, variation: 0.0, soft_minimum, scale_fits: true, full: true };
+    let reading = Reading {
+        elapsed: 0.15,
+        slot_time: mean_time,
+        count: 15.0,
+        throughput,
+        in_flight,
+        mean_time,
+        variation: 0.0,
+        soft_minimum,
+        scale_fits: true,
+        full: true,
+    };
     plumb.end_check(&reading, plumb.queue(&reading), check);
     plumb
 }

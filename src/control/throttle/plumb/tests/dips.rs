@@ -26,6 +26,9 @@ fn less_than_no_queue_replaces_the_base_at_once() {
     (0..9).for_each(|_| plumb.base.learn_from_dip(0.2));
     plumb.scale = Scale::unknown();
     let reading = Reading {
+        elapsed: 0.2,
+        slot_time: 0.1,
+        count: 38.0,
         throughput: 190.0,
         in_flight: 19.0,
         mean_time: 1.0,
@@ -55,6 +58,9 @@ fn a_new_scale_is_measured_twice_within_the_dip() {
     plumb.base.reset(0.1);
     // the scale of 1 s is far from half of 0.1 s
     let reading = Reading {
+        elapsed: 0.2,
+        slot_time: 0.1,
+        count: 38.0,
         throughput: 190.0,
         in_flight: 19.0,
         mean_time: 0.1,

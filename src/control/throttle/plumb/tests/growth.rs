@@ -14,12 +14,20 @@ fn doubles_each_window_until_a_quarter_is_queue_and_then_takes_the_knee() {
 }
 
 #[test]
-fn keeps_the_last_good_target_when_growth_meets_a_queue() {
-    let (mut plumb, mut service) = (unbounded(), Service::new(20, 0.1));
-    service.until(&mut plumb, |plumb| plumb.limit() == 32);
-    // slots lost meanwhile: a queue of 32 − 6 shows a knee of 6, but 16 was good a moment ago
-    service.slots = 6.0;
-    assert_eq!(service.answers_to_change(&mut plumb).1, 16);
+fn keeps_the_last_good_target_when_growth_meets_a_queue_unless_throughput_refutes_it() {
+    let after = |slots: f64| {
+        let (mut plumb, mut service) = (unbounded(), Service::new(20, 0.1));
+        service.until(&mut plumb, |plumb| plumb.limit() == 32);
+        // slots lost meanwhile
+        service.slots = slots;
+        assert_eq!(service.answers_to_change(&mut plumb).1, plumb.limit());
+        plumb.target
+    };
+    // 32 − 12 wait, which shows a knee of 12, but 16 was good a moment ago. 32 successes and 8 + 8 + 16 without a queue
+    // leave 12·(1 + 3·√(¼·(1/32 + 1/32))) = 16.5
+    assert_close(after(12.0), 16.0);
+    // 6·1.375
+    assert_close(after(6.0), 8.25);
 }
 
 #[test]

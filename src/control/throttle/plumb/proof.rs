@@ -1,0 +1,163 @@
+//! What throughput proves about the knee, in whatever order the service works off its calls.
+
+use super::window::Reading;
+
+/// Windows that the averages reach back: the standard error of the knee is then 6 % at twenty slots and exponential
+/// times.
+const MEMORY: f64 = 16.0;
+/// Standard errors that may be chance. Half as many again as usual differences, since they shift the limit for good.
+const NOISE: f64 = 1.5;
+/// Standard errors that are not: enough to decide from once.
+const CERTAIN: f64 = 3.0;
+/// Squared coefficient of variation that process times count as having at least. When all are equal, completions come
+/// in bunches, and rates vary although times do not.
+const LEAST_VARIATION: f64 = 0.25;
+/// Growth of the calls in flight by which older windows tell of another part of the throughput's curve.
+const GREW: f64 = 1.1;
+
+/// Sums over the successes of the last windows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pool {
+    count: f64,
+    in_flight: f64,
+    slot_times: f64,
+    elapsed: f64,
+    variation: f64,
+}
+
+impl Pool {
+    fn add(&mut self, reading: &Reading) {
+        let others = (MEMORY - 1.0) * reading.count;
+        let kept = if self.count > others { others / self.count } else { 1.0 };
+        self.count = kept * self.count + reading.count;
+        self.in_flight = kept * self.in_flight + reading.count * reading.in_flight;
+        self.slot_times = kept * self.slot_times + reading.count * reading.slot_time;
+        self.elapsed = kept * self.elapsed + reading.elapsed;
+        self.variation = kept * self.variation + reading.count * reading.variation;
+    }
+
+    fn is_empty(&self) -> bool {
+        self.count == 0.0
+    }
+
+    fn in_flight(&self) -> f64 {
+        self.in_flight / self.count
+    }
+
+    fn slot_time(&self) -> f64 {
+        self.slot_times / self.count
+    }
+
+    fn throughput(&self) -> f64 {
+        self.count / self.elapsed
+    }
+
+    fn variation(&self) -> f64 {
+        if self.is_empty() { 0.0 } else { self.variation / self.count }
+    }
+}
+
+/// The knee by Little's law: n* = X̂·S, with X̂ the throughput at the full limit and S the slot time without a queue.
+///
+/// It holds before slots and before a processor that all share alike, but needs 20 times the samples of the soft
+/// minimum. So it only bounds the knee, by what is beyond its noise.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Proof {
+    unqueued: Pool,
+    full: Pool,
+    dips: u32,
+}
+
+impl Proof {
+    /// Takes in a window at the full limit, outside dips and checks.
+    pub(super) fn learn_from_full(&mut self, reading: &Reading) {
+        if !self.full.is_empty() && reading.in_flight > GREW * self.full.in_flight() {
+            self.full = Pool::default();
+        }
+        self.full.add(reading);
+        let highest = self.full.slot_time() * (1.0 + NOISE * self.error(self.full.count));
+        if !self.unqueued.is_empty() && highest < self.unqueued.slot_time() {
+            // nothing is served faster than without a queue
+            self.unqueued = self.full;
+        }
+    }
+
+    /// Takes in a window that the demand did not fill.
+    pub(super) fn learn_from_starved(&mut self, reading: &Reading) {
+        self.unqueued.add(reading);
+    }
+
+    /// Takes in a window of fast growth: before the first dip, and unless it shows a queue.
+    pub(super) fn learn_from_growth(&mut self, reading: &Reading) {
+        if self.dips == 0 && (self.unqueued.is_empty() || self.deviation(reading) < NOISE) {
+            self.unqueued.add(reading);
+        }
+    }
+
+    /// Takes in a dip. The first replaces what growth has shown, and so does one that refutes the others.
+    pub(super) fn learn_from_dip(&mut self, reading: &Reading) {
+        if self.dips == 0 || self.deviation(reading).abs() > CERTAIN {
+            self.unqueued = Pool::default();
+        }
+        self.dips = self.dips.saturating_add(1);
+        self.unqueued.add(reading);
+    }
+
+    /// Takes in a window without a queue after which nothing known before holds.
+    pub(super) fn reset(&mut self, reading: &Reading) {
+        *self = Proof { dips: 1, ..Proof::default() };
+        self.unqueued.add(reading);
+    }
+
+    /// The throughput at the full limit is no longer what it was.
+    pub(super) fn forget_full(&mut self) {
+        self.full = Pool::default();
+    }
+
+    /// Whether the mean of the dips is as precise as it gets, or nearly.
+    pub(super) fn is_precise(&self) -> bool {
+        f64::from(self.dips) >= MEMORY / 2.0
+    }
+
+    /// The mean squared coefficient of variation of the process times.
+    pub(super) fn variation(&self) -> f64 {
+        self.unqueued.variation().max(self.full.variation())
+    }
+
+    /// The knee, as far as anything is known of it.
+    pub(super) fn knee(&self) -> Option<f64> {
+        let known = !self.full.is_empty() && !self.unqueued.is_empty();
+        known.then(|| self.full.throughput() * self.unqueued.slot_time())
+    }
+
+    /// The lowest knee that may be.
+    pub(super) fn lowest_knee(&self) -> Option<f64> {
+        self.knee().map(|knee| knee * (1.0 - NOISE * self.error(self.full.count)).max(0.0))
+    }
+
+    /// The highest knee that may be, if the calls in flight were `beyond` more than that. Not before the first dip: the
+    /// completions seen while growing are biased short.
+    pub(super) fn highest_knee(&self, beyond: f64) -> Option<f64> {
+        if self.dips == 0 {
+            return None;
+        }
+        let highest = self.knee()? * (1.0 + NOISE * self.error(self.full.count));
+        (self.full.in_flight() - highest > beyond).then_some(highest)
+    }
+
+    /// The highest knee that a single window leaves, by what is known of the slot time.
+    pub(super) fn highest_knee_in(&self, reading: &Reading) -> Option<f64> {
+        let knee = reading.count / reading.elapsed * self.unqueued.slot_time();
+        (!self.unqueued.is_empty()).then(|| knee * (1.0 + CERTAIN * self.error(reading.count)))
+    }
+
+    /// How far the slot time of a window is from the others without a queue, in standard errors.
+    fn deviation(&self, reading: &Reading) -> f64 {
+        (reading.slot_time / self.unqueued.slot_time() - 1.0) / self.error(reading.count)
+    }
+
+    /// Relative standard error of a quotient of the mean over so many successes and that without a queue.
+    fn error(&self, count: f64) -> f64 {
+        (self.variation().max(LEAST_VARIATION) * (1.0 / count + 1.0 / self.unqueued.count)).sqrt()
+    }
+}
