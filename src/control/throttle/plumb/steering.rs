@@ -124,14 +124,13 @@ impl Plumb {
             self.grow(self.drive.ramp(goal));
         } else {
             self.end_fast_growth(reading, wanted);
+            if self.queue_is_hidden && self.can_dip() {
+                // all that is known of the slot time is from growth
+                return self.enter_low();
+            }
         }
         self.dips.arm(now, self.rarity() * reading.mean_time);
-        if fast && self.queue_is_hidden && self.can_dip() {
-            // all that is known of the slot time is from growth
-            self.enter_low();
-        } else {
-            self.enter_high();
-        }
+        self.enter_high();
     }
 
     fn end_fast_growth(&mut self, reading: &Reading, wanted: f64) {
