@@ -242,11 +242,11 @@ impl Plumb {
 
     fn window_length(&self) -> f64 {
         let limits = if self.drive.hurries() || self.mode.is_check() { QUICK_WINDOW } else { WINDOW };
-        let certain = match self.mode {
-            Mode::Check(Check { by_slot_time: true, .. }) => steering::CERTAIN_VERDICT * self.proof.variation(),
-            _ => 0.0,
-        };
-        (limits * self.limit as f64).max(SMALLEST_WINDOW).max(certain)
+        let length = (limits * self.limit as f64).max(SMALLEST_WINDOW);
+        match self.mode {
+            Mode::Check(Check { by_slot_time: true, .. }) => length.max(self.certain_verdict()),
+            _ => length,
+        }
     }
 
     fn dip_is_due(&mut self, now: Duration) -> bool {

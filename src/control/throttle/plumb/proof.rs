@@ -52,6 +52,11 @@ impl Pool {
         self.count / self.elapsed
     }
 
+    /// Relative standard error of the quotient of its mean and one over so many successes.
+    fn error_to(&self, count: f64, variation: f64) -> f64 {
+        (variation.max(LEAST_VARIATION) * (1.0 / count + 1.0 / self.count)).sqrt()
+    }
+
     fn variation(&self) -> f64 {
         if self.is_empty() { 0.0 } else { self.variation / self.count }
     }
@@ -71,8 +76,16 @@ pub(super) struct Proof {
 impl Proof {
     /// Takes in a window at the full limit, outside dips and checks.
     pub(super) fn learn_from_full(&mut self, reading: &Reading) {
-        if !self.full.is_empty() && reading.in_flight > GREW * self.full.in_flight() {
-            self.full = Pool::default();
+        if !self.full.is_empty() {
+            let grew = reading.in_flight > GREW * self.full.in_flight();
+            let off = reading.count / reading.elapsed / self.full.throughput() - 1.0;
+            if off.abs() > CERTAIN * self.full.error_to(reading.count, self.variation()) {
+                // an extreme window is no good beginning either
+                return self.forget_full();
+            }
+            if grew {
+                self.forget_full();
+            }
         }
         self.full.add(reading);
         let highest = self.full.slot_time() * (1.0 + NOISE * self.error(self.full.count));
@@ -84,7 +97,9 @@ impl Proof {
 
     /// Takes in a window that the demand did not fill.
     pub(super) fn learn_from_starved(&mut self, reading: &Reading) {
-        self.unqueued.add(reading);
+        if self.unqueued.is_empty() || !self.is_refuted_by(reading) {
+            self.unqueued.add(reading);
+        }
     }
 
     /// Takes in a window of fast growth: before the first dip, and unless it shows a queue.
@@ -96,7 +111,7 @@ impl Proof {
 
     /// Takes in a dip. The first replaces what growth has shown, and so does one that refutes the others.
     pub(super) fn learn_from_dip(&mut self, reading: &Reading) {
-        if self.dips == 0 || self.deviation(reading).abs() > CERTAIN {
+        if self.dips == 0 || self.deviation(reading) < -CERTAIN {
             self.unqueued = Pool::default();
         }
         self.dips = self.dips.saturating_add(1);
@@ -151,6 +166,11 @@ impl Proof {
         (!self.unqueued.is_empty()).then(|| knee * (1.0 + CERTAIN * self.error(reading.count)))
     }
 
+    /// Whether the slot time of a dip is longer than it can be by chance: there are fewer slots, or slower ones.
+    pub(super) fn is_refuted_by(&self, reading: &Reading) -> bool {
+        self.dips > 0 && self.deviation(reading) > CERTAIN
+    }
+
     /// How far the slot time of a window is from the others without a queue, in standard errors.
     fn deviation(&self, reading: &Reading) -> f64 {
         (reading.slot_time / self.unqueued.slot_time() - 1.0) / self.error(reading.count)
@@ -158,6 +178,6 @@ impl Proof {
 
     /// Relative standard error of a quotient of the mean over so many successes and that without a queue.
     fn error(&self, count: f64) -> f64 {
-        (self.variation().max(LEAST_VARIATION) * (1.0 / count + 1.0 / self.unqueued.count)).sqrt()
+        self.unqueued.error_to(count, self.variation())
     }
 }

@@ -8,6 +8,9 @@ use super::{Plumb, STARVED_BELOW};
 
 /// Queue beyond the goal, in √limit, that is no longer noise or drift.
 const ALARM: f64 = 1.5;
+/// Share of those in flight that must be a hidden queue, if that is less. Steering alone would follow a service that
+/// became slower down to a limit of one: fewer in flight then mean less throughput, and that a lower knee.
+const HIDDEN_ALARM: f64 = 0.3;
 /// The same in dips and checks, where hardly any queue is expected.
 const LOW_ALARM: f64 = 0.75;
 
@@ -39,7 +42,9 @@ const FELL: f64 = 0.3;
 const SLOT_TIME_FELL: f64 = 0.5;
 /// Successes for that verdict, in squared coefficients of variation: the standard error of what falls when half the
 /// limit is cut is then a quarter of the cut, that of the reference aside.
-pub(super) const CERTAIN_VERDICT: f64 = 64.0;
+const CERTAIN_VERDICT: f64 = 64.0;
+/// But not more than so many limits: a cut limit serves less the longer it lasts.
+const LONGEST_VERDICT: f64 = 8.0;
 
 /// How much longer the time between dips is while the largest limit holds the target below the knee: there they only
 /// guard against a base that was learnt inside a queue.
@@ -81,8 +86,11 @@ impl Plumb {
     /// The queue that the soft minimum shows, or that throughput proves if that is more.
     fn proven_queue(&mut self, reading: &Reading, shown: f64) -> f64 {
         let goal = self.goal();
-        let knee =
-            if self.drive.hurries() { self.proof.highest_knee_in(reading) } else { self.proof.highest_knee(goal) };
+        let knee = if self.drive.hurries() || !reading.full {
+            self.proof.highest_knee_in(reading)
+        } else {
+            self.proof.highest_knee(goal)
+        };
         let proven = knee.map_or(0.0, |knee| reading.in_flight - knee);
         self.queue_is_hidden = proven > goal.max(shown);
         if self.queue_is_hidden { proven } else { shown }
@@ -90,7 +98,12 @@ impl Plumb {
 
     // ## any => High, because demand is lacking
     fn starved(&mut self, reading: &Reading) {
-        self.proof.learn_from_starved(reading);
+        if self.mode.is_check() {
+            // nothing of ours waits, so the service is slower
+            self.proof.reset(reading);
+        } else {
+            self.proof.learn_from_starved(reading);
+        }
         if self.drive.hurries() {
             // growth that was never filled is taken back
             let filled = self.last_good.max(UNFILLED_MARGIN * reading.in_flight);
@@ -108,10 +121,13 @@ impl Plumb {
         let goal = self.goal();
         let wanted = reading.in_flight - queue + goal;
         let fast = self.drive.ramp(goal) > FAST_SHARE * self.target;
-        let alarming = |queue: f64| reading.in_flight - queue + goal - self.target < -ALARM * self.noise();
-        if !fast && alarming(queue) {
-            let hidden = if alarming(shown) { None } else { Some(queue) };
-            return self.enter_check(reading, shown, hidden, self.target);
+        let shown_wanted = reading.in_flight - shown + goal;
+        if !fast && shown_wanted - self.target < -ALARM * self.noise() {
+            return self.enter_check(reading, shown, None, self.target);
+        }
+        let alarm = (ALARM * self.noise()).min(HIDDEN_ALARM * self.target);
+        if !fast && self.queue_is_hidden && wanted - self.target < -alarm {
+            return self.enter_check(reading, shown, Some(queue), self.target);
         }
         let average = self.high_soft_minimum.unwrap_or(reading.soft_minimum);
         self.high_soft_minimum = Some(average + HIGH_WEIGHT * (reading.soft_minimum - average));
@@ -178,6 +194,10 @@ impl Plumb {
         if rescaled.is_none() && queue > LOW_ALARM * self.noise() {
             return self.enter_check(reading, queue, None, self.target);
         }
+        if self.proof.is_refuted_by(reading) {
+            let knee = self.proof.highest_knee_in(reading).unwrap_or(reading.in_flight);
+            return self.enter_check(reading, queue, Some(reading.in_flight - knee), self.target);
+        }
         let cut = (self.target - reading.in_flight).max(1.0);
         let fall = self.high_soft_minimum.map_or(0.0, |high| high - reading.soft_minimum);
         self.proof.learn_from_dip(reading);
@@ -219,7 +239,7 @@ impl Plumb {
             if queue > LOW_ALARM * reading.in_flight.sqrt() && !at_minimum {
                 return self.enter_check(reading, queue, None, target);
             }
-        } else if !check.by_slot_time && reading.count < CERTAIN_VERDICT * self.proof.variation() {
+        } else if !check.by_slot_time && reading.count < self.certain_verdict() {
             self.mode = Mode::Check(Check { by_slot_time: true, ..check });
             return;
         } else {
@@ -229,6 +249,11 @@ impl Plumb {
             self.set_target(check.target);
         }
         self.enter_high();
+    }
+
+    /// Successes that a verdict by slot time takes.
+    pub(super) fn certain_verdict(&self) -> f64 {
+        (CERTAIN_VERDICT * self.proof.variation()).min(LONGEST_VERDICT * self.limit as f64)
     }
 
     pub(super) fn enter_high(&mut self) {
