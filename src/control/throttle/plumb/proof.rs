@@ -181,3 +181,156 @@ impl Proof {
         self.unqueued.error_to(count, self.variation())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 64 exponential times at this rate.
+    fn window(in_flight: f64, throughput: f64, slot_time: f64) -> Reading {
+        Reading {
+            count: 64.0,
+            elapsed: 64.0 / throughput,
+            throughput,
+            in_flight,
+            mean_time: slot_time,
+            slot_time,
+            variation: 1.0,
+            soft_minimum: slot_time,
+            scale_fits: true,
+            full: true,
+        }
+    }
+
+    fn dip(slot_time: f64) -> Reading {
+        window(20.0, 20.0 / slot_time, slot_time)
+    }
+
+    /// Sixteen dips that show a slot time of 0.1 s: the relative error of a window against them is
+    /// √(1/64 + 1/1024) = 0.1288.
+    fn after_dips() -> Proof {
+        let mut proof = Proof::default();
+        (0..16).for_each(|_| proof.learn_from_dip(&dip(0.1)));
+        proof
+    }
+
+    #[track_caller]
+    fn assert_close(is: Option<f64>, expected: f64) {
+        assert!(is.is_some_and(|is| (is - expected).abs() < 1e-3), "{is:?} is not {expected}");
+    }
+
+    #[test]
+    fn knee_is_throughput_times_slot_time_give_or_take_its_error() {
+        let mut proof = Proof::default();
+        assert_eq!(proof.knee(), None);
+        proof.learn_from_dip(&dip(0.1));
+        proof.learn_from_full(&window(30.0, 200.0, 0.15));
+        assert_close(proof.knee(), 20.0);
+        // 1.5·√(1/64 + 1/64) = 0.2652
+        assert_close(proof.lowest_knee(), 14.697);
+        assert_close(proof.highest_knee(4.0), 25.303);
+        assert_eq!(proof.highest_knee(5.0), None, "30 are not 5 more than 25.3");
+    }
+
+    #[test]
+    fn equal_times_count_as_varying_by_half() {
+        let mut proof = Proof::default();
+        proof.learn_from_dip(&Reading { variation: 0.0, ..dip(0.1) });
+        proof.learn_from_full(&Reading { variation: 0.0, ..window(30.0, 200.0, 0.15) });
+        // 20·(1 + 1.5·½·√(1/32))
+        assert_close(proof.highest_knee(4.0), 22.652);
+    }
+
+    #[test]
+    fn a_single_window_must_differ_by_more() {
+        // 20·(1 + 3·0.1288)
+        assert_close(after_dips().highest_knee_in(&window(40.0, 200.0, 0.2)), 27.731);
+        assert_eq!(Proof::default().highest_knee_in(&window(40.0, 200.0, 0.2)), None);
+    }
+
+    #[test]
+    fn growth_bounds_nothing_and_gives_way_to_the_first_dip() {
+        let mut proof = Proof::default();
+        proof.learn_from_growth(&dip(0.08));
+        proof.learn_from_full(&window(30.0, 200.0, 0.15));
+        assert_close(proof.knee(), 16.0);
+        assert_eq!(proof.highest_knee(0.0), None);
+        proof.learn_from_dip(&dip(0.1));
+        assert_close(proof.knee(), 20.0);
+        proof.learn_from_growth(&dip(0.01));
+        assert_close(proof.knee(), 20.0);
+    }
+
+    #[test]
+    fn growth_that_shows_a_queue_is_left_out() {
+        let mut proof = Proof::default();
+        proof.learn_from_growth(&dip(0.1));
+        // 1.5·√(1/64 + 1/64) = 0.27, then 1.5·√(1/64 + 1/128) = 0.23
+        proof.learn_from_growth(&dip(0.12));
+        assert!((proof.unqueued.slot_time() - 0.11).abs() < 1e-9);
+        proof.learn_from_growth(&dip(0.14));
+        assert!((proof.unqueued.slot_time() - 0.11).abs() < 1e-9);
+    }
+
+    #[test]
+    fn averages_forget_after_sixteen_windows() {
+        let mut proof = after_dips();
+        proof.learn_from_dip(&dip(0.116));
+        assert!((proof.unqueued.slot_time() - 0.101).abs() < 1e-9, "a sixteenth of 0.016 more");
+        assert_eq!(proof.unqueued.count, 1024.0);
+    }
+
+    #[test]
+    fn a_dip_that_is_certainly_faster_replaces_the_others() {
+        let mut proof = after_dips();
+        // −0.6/0.1288 is less than −3
+        proof.learn_from_dip(&dip(0.04));
+        assert!((proof.unqueued.slot_time() - 0.04).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_window_that_is_certainly_slower_refutes_them() {
+        let mut proof = after_dips();
+        assert!(!proof.is_refuted_by(&dip(0.138)), "0.38/0.1288 = 2.95");
+        assert!(proof.is_refuted_by(&dip(0.139)));
+        proof.learn_from_starved(&dip(0.2));
+        assert!((proof.unqueued.slot_time() - 0.1).abs() < 1e-9, "demand is low, and yet something waits");
+        proof.reset(&dip(0.2));
+        assert!(!proof.is_refuted_by(&dip(0.2)));
+    }
+
+    #[test]
+    fn nothing_is_served_faster_than_without_a_queue() {
+        let mut proof = after_dips();
+        // 0.09·(1 + 1.5·0.1288) is more than 0.1, 0.08·1.1932 less
+        proof.learn_from_full(&window(20.0, 222.0, 0.09));
+        assert!((proof.unqueued.slot_time() - 0.1).abs() < 1e-9);
+        proof.forget_full();
+        proof.learn_from_full(&window(20.0, 250.0, 0.08));
+        assert!((proof.unqueued.slot_time() - 0.08).abs() < 1e-9);
+    }
+
+    #[test]
+    fn throughput_is_averaged_while_the_limit_stays_and_the_windows_agree() {
+        let mut proof = after_dips();
+        proof.learn_from_full(&window(22.0, 180.0, 0.122));
+        proof.learn_from_full(&window(22.0, 220.0, 0.1));
+        // 128 in 64/180 + 64/220 s
+        assert_close(proof.knee(), 19.8);
+        // a tenth more in flight
+        proof.learn_from_full(&window(25.0, 220.0, 0.114));
+        assert_close(proof.knee(), 22.0);
+        // (70/220 − 1)/√(1/64 + 1/64) is less than −3
+        proof.learn_from_full(&window(25.0, 70.0, 0.357));
+        assert_eq!(proof.knee(), None, "an extreme window is no good beginning either");
+    }
+
+    #[test]
+    fn is_precise_after_eight_dips() {
+        let mut proof = Proof::default();
+        (0..7).for_each(|_| proof.learn_from_dip(&dip(0.1)));
+        assert!(!proof.is_precise());
+        proof.learn_from_dip(&dip(0.1));
+        assert!(proof.is_precise());
+    }
+}

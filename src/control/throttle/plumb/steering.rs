@@ -270,7 +270,7 @@ impl Plumb {
     }
 
     /// `shown` is the queue that the soft minimum shows, `hidden` the one that throughput proves if only that alarms.
-    fn enter_check(&mut self, reading: &Reading, shown: f64, hidden: Option<f64>, target: f64) {
+    pub(super) fn enter_check(&mut self, reading: &Reading, shown: f64, hidden: Option<f64>, target: f64) {
         self.drive.stop();
         if self.limit <= self.min {
             // nothing can be cut: what waits there is part of the service for us

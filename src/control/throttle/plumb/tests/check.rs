@@ -75,6 +75,80 @@ fn the_first_check_after_an_alarm_is_not_trusted() {
 }
 
 #[test]
+fn a_hidden_queue_is_checked_by_half_the_limit_and_for_long() {
+    let (mut plumb, _) = checking(true);
+    (plumb.mode, plumb.limit) = (Mode::High, 20);
+    let reading = Reading {
+        count: 40.0,
+        elapsed: 0.2,
+        throughput: 200.0,
+        in_flight: 20.0,
+        mean_time: 0.1,
+        slot_time: 0.1,
+        variation: 1.0,
+        soft_minimum: 0.1,
+        scale_fits: true,
+        full: true,
+    };
+    plumb.proof.reset(&reading);
+    plumb.enter_check(&reading, 1.0, Some(8.0), 20.0);
+    assert_eq!(plumb.limit, 10);
+    let Mode::Check(check) = plumb.mode else { panic!("{:?}", plumb.mode) };
+    assert_eq!((check.knee, check.settled, check.by_slot_time), (Some(12.0), true, true));
+    // 64 for a variation of 1, but at most 8 limits
+    assert_eq!(plumb.window_length(), 64.0);
+    plumb.limit = 5;
+    assert_eq!(plumb.window_length(), 40.0);
+}
+
+#[test]
+fn slot_time_that_falls_by_half_of_the_cut_was_a_queue() {
+    let ended = |slot_time: f64| {
+        let (mut plumb, check) = checking(true);
+        let check = Check { knee: Some(17.0), by_slot_time: true, ..check };
+        let reading = Reading {
+            count: 64.0,
+            elapsed: 64.0 * slot_time / 15.0,
+            throughput: 15.0 / slot_time,
+            in_flight: 15.0,
+            mean_time: slot_time,
+            slot_time,
+            variation: 1.0,
+            soft_minimum: 0.1,
+            scale_fits: true,
+            full: true,
+        };
+        plumb.end_check(&reading, 0.0, check);
+        assert_eq!(plumb.mode, Mode::High);
+        plumb.target
+    };
+    // from 0.2 s by 20·0.026/0.2 = 2.6 of 5, and by 2.4 of 5
+    assert_close(ended(0.174), 17.0);
+    assert_close(ended(0.176), 20.0);
+}
+
+#[test]
+fn when_times_vary_a_soft_minimum_that_stays_is_no_verdict_yet() {
+    let (mut plumb, check) = checking(true);
+    let reading = Reading {
+        count: 15.0,
+        elapsed: 0.15,
+        throughput: 100.0,
+        in_flight: 15.0,
+        mean_time: 0.15,
+        slot_time: 0.15,
+        variation: 1.0,
+        soft_minimum: 0.2,
+        scale_fits: true,
+        full: true,
+    };
+    plumb.proof.reset(&reading);
+    plumb.end_check(&reading, 0.0, check);
+    assert_eq!(plumb.mode, Mode::Check(Check { by_slot_time: true, ..check }));
+    assert_eq!(plumb.limit, 15);
+}
+
+#[test]
 fn slots_that_fall_away_are_followed() {
     for left in [15, 10, 3] {
         let (mut plumb, mut service) = settled(20, 0.1);

@@ -4,10 +4,12 @@ mod bounds;
 mod check;
 mod dips;
 mod growth;
+mod sharing;
 mod starved;
 mod timeouts;
 
 use super::mode::Check;
+use super::window::Reading;
 use super::*;
 
 /// More answers than anything takes.
