@@ -2,10 +2,11 @@
 
 use super::window::Reading;
 
-/// Windows that the averages reach back: the standard error of the knee is then 6 % at twenty slots and exponential
-/// times.
+/// Windows that the averages reach back: at twenty slots and exponential times the standard error of the knee is then
+/// 6 %. Half or twice as many make little difference.
 const MEMORY: f64 = 16.0;
-/// Standard errors that may be chance. Half as many again as usual differences, since they shift the limit for good.
+/// Standard errors that may be chance. What they leave is the height of the limit above the knee before a shared
+/// processor; half as many would now and then hold back growth before slots.
 const NOISE: f64 = 1.5;
 /// Standard errors that are not: enough to decide from once.
 const CERTAIN: f64 = 3.0;
@@ -18,11 +19,12 @@ const GREW: f64 = 1.1;
 /// Sums over the successes of the last windows.
 #[derive(Debug, Clone, Copy, Default)]
 struct Pool {
+    /// Successes. The other sums are over them, but for the time that has passed.
     count: f64,
     in_flight: f64,
     slot_times: f64,
-    elapsed: f64,
     variation: f64,
+    elapsed: f64,
 }
 
 impl Pool {
@@ -68,8 +70,11 @@ impl Pool {
 /// minimum. So it only bounds the knee, by what is beyond its noise.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Proof {
+    /// Windows without a queue, as far as is known.
     unqueued: Pool,
+    /// Windows at the full limit, about as high as now.
     full: Pool,
+    /// Dips that `unqueued` was learnt from.
     dips: u32,
 }
 
@@ -78,7 +83,8 @@ impl Proof {
     pub(super) fn learn_from_full(&mut self, reading: &Reading) {
         if !self.full.is_empty() {
             let grew = reading.in_flight > GREW * self.full.in_flight();
-            let off = reading.count / reading.elapsed / self.full.throughput() - 1.0;
+            let throughput = reading.count / reading.elapsed;
+            let off = throughput / self.full.throughput() - 1.0;
             if off.abs() > CERTAIN * self.full.error_to(reading.count, self.variation()) {
                 // an extreme window is no good beginning either
                 return self.forget_full();
@@ -162,7 +168,7 @@ impl Proof {
 
     /// The highest knee that a single window leaves, by what is known of the slot time.
     pub(super) fn highest_knee_in(&self, reading: &Reading) -> Option<f64> {
-        let knee = reading.count / reading.elapsed * self.unqueued.slot_time();
+        let knee = reading.in_flight / reading.slot_time * self.unqueued.slot_time();
         (!self.unqueued.is_empty()).then(|| knee * (1.0 + CERTAIN * self.error(reading.count)))
     }
 

@@ -92,7 +92,8 @@ pub(super) struct Reading {
     /// From the last success before to the last one in it.
     pub(super) elapsed: f64,
     /// How long a call holds its slot. At the full limit it is counted by the clock, L/X: the process times of those
-    /// that end soon after a change of the limit still tell of the one before.
+    /// that end soon after a change of the limit still tell of the one before. Else the clock would count the time in
+    /// which nothing was asked for, and it is the mean process time.
     pub(super) slot_time: f64,
     /// Squared coefficient of variation of the process time: 0 if fixed, 1 if exponential.
     pub(super) variation: f64,
@@ -152,6 +153,20 @@ mod tests {
     #[test]
     fn throughput_follows_littles_law() {
         assert_close(window(&[0.1, 0.3], 0.1).throughput, 10.0);
+    }
+
+    #[test]
+    fn slot_time_is_counted_by_the_clock_at_the_full_limit_only() {
+        let slot_time = |in_flight: usize| {
+            let mut window = Window::opened(Duration::from_secs(7));
+            for tenths in [71, 72, 73, 74] {
+                window.add(Duration::from_millis(100 * tenths), 0.5, 0.1, in_flight, 4);
+            }
+            window.read(0.1).slot_time
+        };
+        // four in flight, ten a second
+        assert_close(slot_time(4), 0.4);
+        assert_close(slot_time(3), 0.5);
     }
 
     #[test]
