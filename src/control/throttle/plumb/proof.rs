@@ -13,6 +13,8 @@ const CERTAIN: f64 = 3.0;
 /// Squared coefficient of variation that process times count as having at least. When all are equal, completions come
 /// in bunches, and rates vary although times do not.
 const LEAST_VARIATION: f64 = 0.25;
+/// Successes that a variation of 1 is taken for granted for: a few times show too little of it.
+const PRIOR: f64 = 16.0;
 /// Growth of the calls in flight by which older windows tell of another part of the throughput's curve.
 const GREW: f64 = 1.1;
 
@@ -56,7 +58,9 @@ impl Pool {
 
     /// Relative standard error of the quotient of its mean and one over so many successes.
     fn error_to(&self, count: f64, variation: f64) -> f64 {
-        (variation.max(LEAST_VARIATION) * (1.0 / count + 1.0 / self.count)).sqrt()
+        let unsure = PRIOR / (PRIOR + self.count);
+        let variation = variation.max(LEAST_VARIATION) + unsure * (1.0 - variation).max(0.0);
+        (variation * (1.0 / count + 1.0 / self.count)).sqrt()
     }
 
     fn variation(&self) -> f64 {
@@ -104,6 +108,15 @@ impl Proof {
     /// Takes in a window that the demand did not fill.
     pub(super) fn learn_from_starved(&mut self, reading: &Reading) {
         if self.unqueued.is_empty() || !self.is_refuted_by(reading) {
+            self.unqueued.add(reading);
+        }
+    }
+
+    /// Takes in a window at the smallest limit: what waits there, no limit of ours could take away.
+    pub(super) fn learn_at_minimum(&mut self, reading: &Reading) {
+        if self.is_refuted_by(reading) {
+            self.reset(reading);
+        } else {
             self.unqueued.add(reading);
         }
     }
@@ -239,12 +252,12 @@ mod tests {
     }
 
     #[test]
-    fn equal_times_count_as_varying_by_half() {
+    fn equal_times_count_as_varying() {
         let mut proof = Proof::default();
         proof.learn_from_dip(&Reading { variation: 0.0, ..dip(0.1) });
         proof.learn_from_full(&Reading { variation: 0.0, ..window(30.0, 200.0, 0.15) });
-        // 20·(1 + 1.5·½·√(1/32))
-        assert_close(proof.highest_knee(4.0), 22.652);
+        // ¼, and 16/(16 + 64) of the 1 that is taken for granted: 20·(1 + 1.5·√(0.45/32))
+        assert_close(proof.highest_knee(4.0), 23.558);
     }
 
     #[test]
@@ -303,6 +316,15 @@ mod tests {
         assert!((proof.unqueued.slot_time() - 0.1).abs() < 1e-9, "demand is low, and yet something waits");
         proof.reset(&dip(0.2));
         assert!(!proof.is_refuted_by(&dip(0.2)));
+    }
+
+    #[test]
+    fn at_the_smallest_limit_whatever_shows_is_believed() {
+        let mut proof = after_dips();
+        proof.learn_at_minimum(&dip(0.116));
+        assert!((proof.unqueued.slot_time() - 0.101).abs() < 1e-9);
+        proof.learn_at_minimum(&dip(0.2));
+        assert!((proof.unqueued.slot_time() - 0.2).abs() < 1e-9);
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Plumb {
         }
         if self.limit == self.min && reading.full {
             self.base.follow(reading.soft_minimum);
-            self.proof.learn_from_starved(&reading);
+            self.proof.learn_at_minimum(&reading);
         }
         if self.mode == Mode::High && !self.drive.hurries() {
             self.base.lower_to(reading.soft_minimum + BASE_TOLERANCE * self.noise() / reading.throughput);

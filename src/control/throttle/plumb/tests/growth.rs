@@ -23,11 +23,11 @@ fn keeps_the_last_good_target_when_growth_meets_a_queue_unless_throughput_refute
         assert_eq!(service.answers_to_change(&mut plumb).1, plumb.limit());
         plumb.target
     };
-    // 32 − 12 wait, which shows a knee of 12, but 16 was good a moment ago. 32 successes and 8 + 8 + 16 without a queue
-    // leave 12·(1 + 3·√(¼·(1/32 + 1/32))) = 16.5
+    // 32 − 12 wait, which shows a knee of 12, but 16 was good a moment ago. After 8 + 8 + 16 successes without a queue
+    // equal times count as varying by ¼ + 16/(16 + 32), and 32 more leave 12·(1 + 3·√(0.5833·(1/32 + 1/32))) = 18.9
     assert_close(after(12.0), 16.0);
-    // 6·1.375
-    assert_close(after(6.0), 8.25);
+    // 6·1.573
+    assert_close(after(6.0), 6.0 * (1.0 + 3.0 * (7.0f64 / 12.0 / 16.0).sqrt()));
 }
 
 #[test]
