@@ -1,6 +1,7 @@
 //! Plumb: holds the queue inside the service just above nothing.
 
 mod base;
+mod bunches;
 mod dips;
 mod drive;
 mod headroom;
@@ -17,6 +18,7 @@ mod tests;
 use std::time::Duration;
 
 use self::base::Base;
+use self::bunches::Bunches;
 use self::dips::Dips;
 use self::drive::Drive;
 use self::headroom::Headroom;
@@ -131,6 +133,8 @@ pub struct Plumb {
     mode: Mode,
     /// Successes to let pass: they started under another limit.
     to_skip: usize,
+    to_settle: usize,
+    bunches: Bunches,
     /// When the last success came.
     now: Duration,
     window: Window,
@@ -164,6 +168,8 @@ impl Plumb {
             phase: Phase::Cold(FirstTimes::default()),
             mode: Mode::High,
             to_skip: limit,
+            to_settle: 0,
+            bunches: Bunches::default(),
             now: Duration::ZERO,
             window: Window::default(),
             silence: Silence::default(),
@@ -191,17 +197,33 @@ impl Plumb {
         if let Phase::Cold(first) = &mut self.phase {
             first.add(process_time);
         }
+        let pause = self.bunches.pause_before(attempt.now, process_time, attempt.in_flight);
         if self.to_skip > 0 {
             self.to_skip -= 1;
-            if self.to_skip == 0 {
-                self.begin_to_measure();
-            }
+            self.to_settle = self.limit;
             return;
         }
+        if self.to_settle > 0 {
+            // until the end of the bunch
+            self.to_settle -= 1;
+            let Some(last) = pause.or((self.to_settle == 0).then_some(attempt.now)) else { return };
+            self.to_settle = 0;
+            self.now = last;
+            self.begin_to_measure();
+        } else {
+            let count = self.window.count();
+            if count >= self.window_length() && (pause.is_some() || count >= self.window_length() + self.limit as f64) {
+                self.now = pause.unwrap_or(attempt.now);
+                self.decide(self.now);
+                if self.to_skip > 0 {
+                    self.to_settle = self.limit;
+                    return;
+                }
+            }
+        }
+        self.now = attempt.now;
         self.window.add(attempt.now, process_time, self.scale.tau(), attempt.in_flight.max(1), self.limit);
-        if self.window.count() >= self.window_length() {
-            self.decide(attempt.now);
-        } else if self.dip_is_due(attempt.now) {
+        if self.dip_is_due(attempt.now) {
             self.enter_low();
         } else if self.early_alarm() {
             self.decide(attempt.now);

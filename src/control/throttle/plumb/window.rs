@@ -37,7 +37,7 @@ impl Window {
     pub(super) fn add(&mut self, now: Duration, process_time: f64, tau: f64, in_flight: usize, limit: usize) {
         self.closed = now;
         self.count += 1.0;
-        self.at_limit += f64::from(u8::from(in_flight >= limit));
+        self.at_limit += f64::from(u8::from(in_flight as f64 >= 0.9 * limit as f64));
         self.in_flight += in_flight as f64;
         self.times += process_time;
         self.squared_times += process_time * process_time;
