@@ -85,7 +85,7 @@ const EARLY_ALARM: f64 = 3.0;
 ///
 /// with X̂ the throughput at the full limit by the clock, S the mean slot time without a queue (in dips and while the
 /// demand falls short), cₓ and cₛ the successes that each was averaged over, some 16 windows, and cv the coefficient
-/// of variation of process times. There is no mode for either kind of service: the queue is the one that the soft
+/// of variation of process times, at least ½ and about 1 until enough of them are known. There is no mode for either kind of service: the queue is the one that the soft
 /// minimum shows, or the *hidden* one that throughput proves beyond its goal, if that is more.
 ///
 /// # The regimes
@@ -108,7 +108,8 @@ const EARLY_ALARM: f64 = 3.0;
 /// # Where it is weak
 ///
 /// - Before a shared processor the limit is as uncertain as the mean. With exponential times of 100 ms it settles a sixth
-///   above 20 slots; a start, in which it overshoots several times, and a change of capacity take it 5 s, at worst 16.
+///   above 20 slots; a start, in which it overshoots several times, and a change of capacity take it 3 to 6 s, now and
+///   then 15 or more. If sharing itself costs capacity, such a limit loses a tenth.
 /// - Several proxies in front of one shared processor do not hold: one that is fully served learns the queue of the
 ///   others as its own slot time, and the sum of the limits grows to several times the slots.
 /// - A verdict by slot time is wrong now and then, which costs some seconds at a limit that is far too low.
