@@ -85,8 +85,9 @@ const EARLY_ALARM: f64 = 3.0;
 ///
 /// with X̂ the throughput at the full limit by the clock, S the mean slot time without a queue (in dips and while the
 /// demand falls short), cₓ and cₛ the successes that each was averaged over, some 16 windows, and cv the coefficient
-/// of variation of process times, at least ½ and about 1 until enough of them are known. There is no mode for either kind of service: the queue is the one that the soft
-/// minimum shows, or the *hidden* one that throughput proves beyond its goal, if that is more.
+/// of variation of process times, at least ½ and about 1 until enough of them are known. There is no mode for either
+/// kind of service: the queue is the one that the soft minimum shows, or the *hidden* one that throughput proves beyond
+/// its goal, if that is more.
 ///
 /// # The regimes
 ///

@@ -32,8 +32,8 @@ impl Window {
         Window { opened: now, closed: now, ..Window::default() }
     }
 
-    /// Takes in a success: when it came, its process time and the scale τ of the soft minimum, in seconds, and how many were in
-    /// flight.
+    /// Takes in a success: when it came, its process time and the scale τ of the soft minimum, in seconds, and how many
+    /// were in flight.
     pub(super) fn add(&mut self, now: Duration, process_time: f64, tau: f64, in_flight: usize, limit: usize) {
         self.closed = now;
         self.count += 1.0;
