@@ -1,7 +1,7 @@
 //! What is measured at one handler.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::time::Instant;
@@ -58,6 +58,8 @@ pub(crate) struct PoolStats {
     limit: AtomicUsize,
     /// Nanoseconds, the bits of an `f64`; 0 before the first success.
     process_time: AtomicU64,
+    /// See [`Throttle::is_doubling`].
+    is_doubling: AtomicBool,
     succeeded: AtomicU64,
     failed: AtomicU64,
     timed_out: AtomicU64,
@@ -106,6 +108,11 @@ impl PoolStats {
             0.0 => None,
             nanos => Some(Duration::from_nanos(nanos as u64)),
         }
+    }
+
+    /// See [`Throttle::is_doubling`].
+    pub(crate) fn is_doubling(&self) -> bool {
+        self.is_doubling.load(Ordering::Relaxed)
     }
 
     pub(crate) fn circuit(&self) -> CircuitState {
@@ -269,6 +276,7 @@ impl Meter {
         if let Some(limit) = proposal {
             self.autothrottler.do_send(Proposal(limit));
         }
+        self.stats.is_doubling.store(inner.throttle.is_doubling(), Ordering::Relaxed);
         let state = inner.breaker.as_mut()?.record(&attempt, limit)?;
         Some(self.circuit(state, now.at, &mut inner.opened_at))
     }

@@ -12,17 +12,17 @@ use super::measures::{
 /// By how much the worst seed may miss a bar.
 const SLACK: f64 = 0.05;
 
-pub type Measure = Box<dyn Fn(&Scenario, &Outcome) -> f64 + Sync>;
+pub(crate) type Measure = Box<dyn Fn(&Scenario, &Outcome) -> f64 + Sync>;
 
 /// A figure that a scenario must reach.
-pub struct Bar {
-    pub scenario: String,
+pub(crate) struct Bar {
+    pub(crate) scenario: String,
     figure: &'static str,
     sense: Sense,
     bar: f64,
     /// What the worst seed must reach, if that is not the bar with 5 % of slack.
     worst: Option<f64>,
-    pub measure: Measure,
+    pub(crate) measure: Measure,
     /// Why it is known to be missed, and documented to be.
     missed: Option<&'static str>,
 }
@@ -49,7 +49,7 @@ impl Bar {
     }
 
     /// Sorted figures, at least one.
-    pub fn judge(&self, figures: &[f64]) -> Verdict<'_> {
+    pub(crate) fn judge(&self, figures: &[f64]) -> Verdict<'_> {
         let median = (figures[(figures.len() - 1) / 2] + figures[figures.len() / 2]) / 2.0;
         let (worst, is_met) = match self.sense {
             Sense::AtLeast => {
@@ -65,7 +65,7 @@ impl Bar {
     }
 }
 
-pub struct Verdict<'a> {
+pub(crate) struct Verdict<'a> {
     bar: &'a Bar,
     median: f64,
     worst: f64,
@@ -75,7 +75,7 @@ pub struct Verdict<'a> {
 impl Verdict<'_> {
     /// A bar that is missed and not known to be. One that is met although it is said to be missed is no failure: a
     /// single seed can be lucky.
-    pub fn is_a_failure(&self) -> bool {
+    pub(crate) fn is_a_failure(&self) -> bool {
         !self.is_met && self.bar.missed.is_none()
     }
 }
@@ -94,7 +94,7 @@ impl fmt::Display for Verdict<'_> {
 }
 
 /// All bars; those of one scenario follow each other.
-pub fn bars() -> Vec<Bar> {
+pub(crate) fn bars() -> Vec<Bar> {
     let mut bars = overloads();
     bars.extend(contention());
     bars.extend(oversaturation());

@@ -60,6 +60,8 @@ pub struct ServiceSample {
     pub leaving_rate: f64,
     /// Mean process time of successes; `None` before the first.
     pub process_time: Option<Duration>,
+    /// In which time the leaving rate doubles, while the concurrency limits are still being found; `None` afterwards.
+    pub doubling_time: Option<Duration>,
     /// How long until any of the handlers takes work again: more than zero only when all are held.
     pub pause: Duration,
 }

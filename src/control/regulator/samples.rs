@@ -30,8 +30,15 @@ fn any_count() -> impl Strategy<Value = u64> {
 fn any_service() -> impl Strategy<Value = ServiceSample> {
     let limit = prop_oneof![Just(0), Just(usize::MAX), 1..500_usize];
     let rate = prop_oneof![any::<f64>(), Just(0.0), Just(f64::NAN), Just(f64::INFINITY), 0.01..100_000.0];
-    (limit, rate, prop::option::of(any_duration()), any_duration()).prop_map(
-        |(limit, leaving_rate, process_time, pause)| ServiceSample { limit, leaving_rate, process_time, pause },
+    let time = || prop::option::of(any_duration());
+    (limit, rate, time(), time(), any_duration()).prop_map(
+        |(limit, leaving_rate, process_time, doubling_time, pause)| ServiceSample {
+            limit,
+            leaving_rate,
+            process_time,
+            doubling_time,
+            pause,
+        },
     )
 }
 

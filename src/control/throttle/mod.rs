@@ -56,6 +56,11 @@ pub trait Throttle: Debug {
         None
     }
 
+    /// Whether the limit is still so far from found that it doubles about every two process times.
+    fn is_doubling(&self) -> bool {
+        false
+    }
+
     /// The concurrency limit in force: at least 1.
     fn limit(&self) -> usize;
 }

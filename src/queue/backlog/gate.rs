@@ -149,7 +149,13 @@ pub(super) struct Together {
     /// Of those gates whose process time is known.
     pub(super) known_limit: usize,
     pub(super) leaving_rate: f64,
+    /// The part of it that is about to double.
+    doubling: f64,
 }
+
+/// A limit that doubles does so about every so many process times: one until calls begun under the new limit end, and
+/// one to measure them.
+const DOUBLES_WITHIN: u32 = 2;
 
 impl Together {
     /// `limit`: as many as are in service there at once.
@@ -157,13 +163,20 @@ impl Together {
         self.limit = self.limit.saturating_add(limit);
         if let Some(process_time) = gate.stats.process_time() {
             self.known_limit = self.known_limit.saturating_add(limit);
-            self.leaving_rate += limit as f64 / process_time.as_secs_f64().max(1e-9);
+            let rate = limit as f64 / process_time.as_secs_f64().max(1e-9);
+            self.leaving_rate += rate;
+            if gate.stats.is_doubling() {
+                self.doubling += rate;
+            }
         }
     }
 
     pub(super) fn sample(&self, pause: Duration) -> ServiceSample {
         let seconds = self.known_limit as f64 / self.leaving_rate;
         let process_time = (self.leaving_rate > 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or_default());
-        ServiceSample { limit: self.limit, leaving_rate: self.leaving_rate, process_time, pause }
+        // Between a handler that is new and others that are not, the more counts.
+        let doubles = self.doubling > 0.5 * self.leaving_rate;
+        let doubling_time = process_time.filter(|_| doubles).map(|time| time.saturating_mul(DOUBLES_WITHIN));
+        ServiceSample { limit: self.limit, leaving_rate: self.leaving_rate, process_time, doubling_time, pause }
     }
 }

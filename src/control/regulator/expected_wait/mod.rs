@@ -25,7 +25,8 @@ const RECOVERY: f64 = 4.0;
 /// # The rule
 ///
 /// Let R be the mean process time and *mu* the rate at which works leave the queue, Σ limit/R over the handlers that
-/// take work. A work that finds *length* works ahead waits length/mu. It is let in if the queue is empty, or
+/// take work. A work that finds *length* works ahead waits length/mu; while the limits are still being found, mu doubles
+/// every 2·R = G, and the wait is G·log₂(1 + length·ln 2/(mu·G)). It is let in if the queue is empty, or
 ///
 /// ```text
 /// T = its time left, or max(1 s, 5·R)        room = max(0, T − R)
@@ -33,7 +34,7 @@ const RECOVERY: f64 = 4.0;
 /// burst = min(grade·min(room, W)/2, 0.6·min(T, W))
 /// standing = min(grade·max(m, 20/mu), burst)
 /// allowed = standing + max(0, min(burst, longest burst) − standing)·clamp(2 − over/W, 0, 1)
-/// length/mu ≤ allowed
+/// wait ≤ allowed
 /// ```
 ///
 /// - A burst may fill half of the room, a queue that does not go away only the standing delay, and what is allowed

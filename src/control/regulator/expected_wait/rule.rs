@@ -1,5 +1,6 @@
 //! The rule of [`ExpectedWait`](super::ExpectedWait) at one moment.
 
+use std::f64::consts::LN_2;
 use std::time::Duration;
 
 use super::super::ServiceSample;
@@ -10,7 +11,8 @@ const PATIENCE: f64 = 5.0;
 const SHORTEST_PATIENCE: f64 = 1.0;
 
 /// Fewest works that may wait unless that takes longer than a burst may: by time alone a slow service would have hardly
-/// any queue, and idle between arrivals. While nothing is known of the service, as many beyond the concurrency limit.
+/// any queue, and idle between arrivals. While nothing is known of the service, as many beyond the concurrency limit:
+/// more would only be shed later, as the limit starts low.
 const PLACES: usize = 20;
 
 /// A burst may fill half of the time there is to wait: what comes behind it must still have a chance.
@@ -54,7 +56,29 @@ struct Service {
     /// Works per second: above zero.
     leaving_rate: f64,
     process_time: f64,
+    /// In which time the leaving rate doubles, while it does.
+    doubling_time: Option<f64>,
     pause: f64,
+}
+
+impl Service {
+    /// How long it takes until so many have left: n/mu, or the t of n = mu·G/ln 2·(2^(t/G) − 1) with the doubling time G.
+    fn time(&self, works: f64) -> f64 {
+        let steady = works / self.leaving_rate;
+        match self.doubling_time {
+            Some(time) => time * (steady * LN_2 / time).ln_1p() / LN_2,
+            None => steady,
+        }
+    }
+
+    /// How many leave in this time: the inverse.
+    fn works(&self, time: f64) -> f64 {
+        let steady = match self.doubling_time {
+            Some(doubling) => doubling / LN_2 * (time / doubling * LN_2).exp_m1(),
+            None => time,
+        };
+        steady * self.leaving_rate
+    }
 }
 
 impl Rule {
@@ -71,6 +95,7 @@ impl Rule {
             Some(process_time) if sample.leaving_rate > 0.0 => Some(Service {
                 leaving_rate: sample.leaving_rate.min(f64::MAX),
                 process_time: process_time.as_secs_f64(),
+                doubling_time: sample.doubling_time.map(|time| time.as_secs_f64()).filter(|time| *time > 0.0),
                 pause: sample.pause.as_secs_f64(),
             }),
             _ => None,
@@ -92,7 +117,7 @@ impl Rule {
 
     /// How long a work waits behind this many; `None` while nothing is known of the service.
     pub(in crate::control::regulator) fn wait(&self, queued: usize) -> Option<f64> {
-        self.service.map(|service| service.pause + queued as f64 / service.leaving_rate)
+        self.service.map(|service| service.pause + service.time(queued as f64))
     }
 
     /// Mean process time; 0 while unknown.
@@ -108,7 +133,7 @@ impl Rule {
         let grade = (1.0 - CLASS_STEP * class) / (1.0 - CLASS_STEP * ORDINARY_CLASS);
         let longest_wait = SHED_SHARE * left.min(longest_burst);
         let burst = (grade * BURST_SHARE * self.room(left).min(longest_burst)).min(longest_wait);
-        let places = self.service.map_or(0.0, |service| PLACES as f64 / service.leaving_rate);
+        let places = self.service.map_or(0.0, |service| service.time(PLACES as f64));
         let standing = (grade * self.standing.max(places)).min(burst);
         let beyond_standing = (burst.min(self.longest_burst) - standing).max(0.0);
         let burst_left = (LONGEST_OVERLOAD - self.over / longest_burst).clamp(0.0, 1.0);
@@ -122,7 +147,7 @@ impl Rule {
             // a conversion to an integer saturates: negative is 0
             Some(service) => {
                 let wait = self.allowed_wait(None, class) - service.pause;
-                (wait * service.leaving_rate) as usize
+                service.works(wait) as usize
             }
         }
     }

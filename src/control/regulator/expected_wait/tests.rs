@@ -19,7 +19,7 @@ fn twenty_slots() -> ServiceSample {
 }
 
 fn service(limit: usize, leaving_rate: f64, process_time: u64) -> ServiceSample {
-    ServiceSample { limit, leaving_rate, process_time: Some(ms(process_time)), pause: Duration::ZERO }
+    ServiceSample { limit, leaving_rate, process_time: Some(ms(process_time)), ..ServiceSample::default() }
 }
 
 fn quiet(service: ServiceSample) -> QueueSample {
@@ -115,6 +115,18 @@ mod allowed_wait {
         assert_eq!(places(&calm(ms(300)), ORDINARY, None), 60);
         assert_eq!(places(&calm(ms(9_000)), ORDINARY, None), 90, "half the room is enough");
         assert_eq!(places(&calm(Duration::ZERO), ORDINARY, None), 20, "no more than what stands");
+    }
+
+    #[test]
+    fn counts_on_a_limit_that_doubles() {
+        // 4 of 100 ms: 40/s, doubling within 200 ms
+        let doubling = ServiceSample { doubling_time: Some(ms(200)), ..service(4, 40.0, 100) };
+        let (_, admission) = after_waiting(Duration::ZERO, doubling);
+        // 40·0.2/ln 2·(2^(0.45/0.2) − 1) = 43.36; at a steady 40/s it would be 18
+        assert_eq!(places(&admission, ORDINARY, None), 43);
+        // 0.2·log₂(1 + 24·ln 2/(40·0.2)) = 0.2·log₂(3.0794) = 324.53 ms
+        let wait = admission.expected_wait(24).unwrap();
+        assert_eq!(wait.as_micros(), 324_533);
     }
 
     #[test]

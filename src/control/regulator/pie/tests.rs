@@ -12,7 +12,7 @@ fn ms(milliseconds: u64) -> Duration {
 
 /// 200 works per second: 20 queued are the reference delay of 100 ms.
 fn twenty_slots() -> ServiceSample {
-    ServiceSample { limit: 20, leaving_rate: 200.0, process_time: Some(ms(100)), pause: Duration::ZERO }
+    ServiceSample { limit: 20, leaving_rate: 200.0, process_time: Some(ms(100)), ..ServiceSample::default() }
 }
 
 fn sample(queued: usize) -> QueueSample {

@@ -347,6 +347,10 @@ impl Throttle for Plumb {
         (self.limit != before).then_some(self.limit)
     }
 
+    fn is_doubling(&self) -> bool {
+        self.drive.hurries()
+    }
+
     fn limit(&self) -> usize {
         self.limit
     }
