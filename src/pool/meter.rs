@@ -58,6 +58,8 @@ pub(crate) struct PoolStats {
     limit: AtomicUsize,
     /// Nanoseconds, the bits of an `f64`; 0 before the first success.
     process_time: AtomicU64,
+    /// Whether the mean process time tells of all calls, and not of the first to come back alone.
+    is_representative: AtomicBool,
     /// See [`Throttle::is_doubling`].
     is_doubling: AtomicBool,
     succeeded: AtomicU64,
@@ -108,6 +110,12 @@ impl PoolStats {
             0.0 => None,
             nanos => Some(Duration::from_nanos(nanos as u64)),
         }
+    }
+
+    /// Mean process time of successes, once as many have come as are in flight at once: of the calls that began together
+    /// the short ones come back first, and their mean would promise far more than the service can do.
+    pub(crate) fn representative_process_time(&self) -> Option<Duration> {
+        self.process_time().filter(|_| self.is_representative.load(Ordering::Relaxed))
     }
 
     /// See [`Throttle::is_doubling`].
@@ -259,6 +267,9 @@ impl Meter {
             let counted = if is_left_behind { process_time.min(longest()) } else { process_time };
             let mean = inner.process_time.add(counted, limit);
             self.stats.process_time.store(mean.max(1.0).to_bits(), Ordering::Relaxed);
+            if inner.process_time.is_representative(limit) {
+                self.stats.is_representative.store(true, Ordering::Relaxed);
+            }
             if let Some(timers) = &self.stats.timers {
                 timers.process.add(process_time);
             }
@@ -357,6 +368,13 @@ impl MeanProcessTime {
     /// Below it one request of a bimodal service moves the mean too much; above it the mean lags a change.
     const WEIGHTS: (f64, f64) = (1.0 / 500.0, 1.0 / 20.0);
 
+    /// Enough of a larger limit.
+    const ENOUGH: usize = 100;
+
+    fn is_representative(&self, limit: usize) -> bool {
+        self.count >= limit.min(Self::ENOUGH) as f64
+    }
+
     /// Returns the mean in nanoseconds.
     fn add(&mut self, process_time: Duration, limit: usize) -> f64 {
         self.count += 1.0;
@@ -375,6 +393,16 @@ fn nanos(time: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mean_process_time_is_representative_after_a_round() {
+        let mut mean = MeanProcessTime::default();
+        for count in 1..=100 {
+            mean.add(Duration::from_secs(1), 80);
+            assert_eq!(mean.is_representative(80), count >= 80);
+            assert_eq!(mean.is_representative(10_000), count == 100);
+        }
+    }
 
     #[test]
     fn mean_process_time_starts_plain_and_ends_weighted() {

@@ -146,7 +146,7 @@ pub(crate) struct SeatView {
 #[derive(Debug, Default)]
 pub(super) struct Together {
     pub(super) limit: usize,
-    /// Of those gates whose process time is known.
+    /// Of those gates whose process time is known well enough.
     pub(super) known_limit: usize,
     pub(super) leaving_rate: f64,
     /// The part of it that is about to double.
@@ -161,7 +161,7 @@ impl Together {
     /// `limit`: as many as are in service there at once.
     pub(super) fn add(&mut self, gate: &Gate, limit: usize) {
         self.limit = self.limit.saturating_add(limit);
-        if let Some(process_time) = gate.stats.process_time() {
+        if let Some(process_time) = gate.stats.representative_process_time() {
             self.known_limit = self.known_limit.saturating_add(limit);
             let rate = limit as f64 / process_time.as_secs_f64().max(1e-9);
             self.leaving_rate += rate;

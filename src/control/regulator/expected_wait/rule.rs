@@ -32,6 +32,10 @@ const SHED_SHARE: f64 = 0.6;
 /// below this.
 pub(super) const LONGEST_OVERLOAD: f64 = 2.0;
 
+/// How many doublings of a limit that is still being found are counted on. From 4, three lead to 32; every one may be the
+/// last, and for a fast service many would fit into the time that works have.
+const DOUBLINGS: f64 = 3.0;
+
 /// A hair's breadth, lest 20 places come out as 19 by rounding.
 const ROUNDING: f64 = 1.0 + 1e-12;
 
@@ -62,19 +66,27 @@ struct Service {
 }
 
 impl Service {
-    /// How long it takes until so many have left: n/mu, or the t of n = mu·G/ln 2·(2^(t/G) − 1) with the doubling time G.
+    /// How long it takes until so many have left: n/mu, or the t of n = mu·G/ln 2·(2^(t/G) − 1) with the doubling time G
+    /// and, after the last doubling to count on, of a steady rate.
     fn time(&self, works: f64) -> f64 {
         let steady = works / self.leaving_rate;
-        match self.doubling_time {
-            Some(time) => time * (steady * LN_2 / time).ln_1p() / LN_2,
-            None => steady,
+        let Some(doubling) = self.doubling_time else { return steady };
+        let grown = DOUBLINGS.exp2();
+        let rest = steady - doubling / LN_2 * (grown - 1.0);
+        if rest > 0.0 {
+            DOUBLINGS * doubling + rest / grown
+        } else {
+            doubling * (steady * LN_2 / doubling).ln_1p() / LN_2
         }
     }
 
     /// How many leave in this time: the inverse.
     fn works(&self, time: f64) -> f64 {
         let steady = match self.doubling_time {
-            Some(doubling) => doubling / LN_2 * (time / doubling * LN_2).exp_m1(),
+            Some(doubling) => {
+                let growing = time.min(DOUBLINGS * doubling);
+                doubling / LN_2 * (growing / doubling * LN_2).exp_m1() + (time - growing) * DOUBLINGS.exp2()
+            }
             None => time,
         };
         steady * self.leaving_rate

@@ -127,6 +127,11 @@ mod allowed_wait {
         // 0.2·log₂(1 + 24·ln 2/(40·0.2)) = 0.2·log₂(3.0794) = 324.53 ms
         let wait = admission.expected_wait(24).unwrap();
         assert_eq!(wait.as_micros(), 324_533);
+        // after three doublings it is 320/s: 0.03 s, in which 40·0.01/ln 2·7 = 4.04 leave, and 0.42 s more
+        let fast = ServiceSample { doubling_time: Some(ms(10)), ..service(4, 40.0, 100) };
+        let (_, admission) = after_waiting(Duration::ZERO, fast);
+        assert_eq!(places(&admission, ORDINARY, None), 138);
+        assert_eq!(admission.expected_wait(138).unwrap().as_micros(), 448_626);
     }
 
     #[test]
