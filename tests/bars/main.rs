@@ -7,8 +7,8 @@
 //! cargo test --release --test bars -- --set dispatcher.autothrottle.algorithm=gradient2
 //! ```
 //!
-//! A bar is met if the median over the seeds reaches it and the worst seed is within 5 % of it. Ends with status 1 if
-//! one is not met that is not known to be missed.
+//! A bar is met if the median over the seeds reaches it and the worst seed is within 5 % of it; of a single seed, only the
+//! latter is asked. Ends with status 1 if one is not met that is not known to be missed.
 
 mod bars;
 mod measures;

@@ -60,6 +60,7 @@ const SCENARIOS: &[BuiltIn] = scenarios![
     "overload-20x-exponential-sharing",
     "overload-20x-exponential-sharing-30s-told",
     "overload-20x-exponential-sharing-1s-untold",
+    "demo",
     "contention-fixed",
     "contention-exponential",
     "positive-oversaturation",
