@@ -44,9 +44,9 @@ fn overrides_lie_over_a_built_in_scenario_and_its_parts() {
     assert_eq!((scenario.phases[0].rate, scenario.phases[0].services[0].slots), (77.0, 30));
     let scenario = Scenario::built_in("twenty-services", &["services.s03.slots=7".parse().unwrap()]).unwrap();
     assert_eq!(scenario.phases[0].services.iter().map(|service| service.slots).sum::<usize>(), 19 * 5 + 7);
-    let error = Scenario::built_in("bursts", &["warm-up=49s".parse().unwrap()]).unwrap_err();
+    let error = Scenario::built_in("bursts", &["warm-up=61s".parse().unwrap()]).unwrap_err();
     let expected =
-        "--set warm-up=49s: scenario.warm-up: expected less than the 48s that the phases last, found \"49s\"";
+        "--set warm-up=61s: scenario.warm-up: expected less than the 60s that the phases last, found \"61s\"";
     assert_eq!(error.to_string(), expected);
 }
 
