@@ -34,8 +34,10 @@ impl Span {
         &record.steps[index(self.from)..index(self.ends)]
     }
 
-    fn contains(&self, at: f64) -> bool {
-        self.from <= at && at < self.ends
+    /// What happened in it, of events in the order of time.
+    fn of<'r, T>(&self, events: &'r [T], at: impl Fn(&T) -> f64) -> &'r [T] {
+        let first = |instant| events.partition_point(|event| at(event) < instant);
+        &events[first(self.from)..first(self.ends)]
     }
 }
 
@@ -48,9 +50,8 @@ fn phase_outcome(scenario: &Scenario, phase: &Phase, record: &Record, span: Span
     };
     let (offered, good) = (per_second(&|step| step.offered), per_second(&|step| step.good));
     let possible = offered.min(phase.capacity());
-    let latencies =
-        sorted(record.answers.iter().filter(|answer| span.contains(answer.at)).map(|answer| answer.latency));
-    let waits = sorted(record.starts.iter().filter(|start| span.contains(start.at)).map(|start| start.wait));
+    let latencies = sorted(span.of(&record.answers, |answer| answer.at).iter().map(|answer| answer.latency));
+    let waits = sorted(span.of(&record.starts, |start| start.at).iter().map(|start| start.wait));
     PhaseOutcome {
         offered_per_s: rounded(offered),
         capacity_per_s: rounded(phase.capacity()),

@@ -2,6 +2,7 @@
 
 use super::model::Nanos;
 use super::outcome::{Answer, Record, STEP, Start, Step, Totals};
+use super::run::is_handler_of;
 use super::scenario::Scenario;
 use super::traffic::Arrival;
 use crate::dispatcher::{CallError, DispatcherStatus};
@@ -107,7 +108,8 @@ impl Ledger {
         step.drop_rate += status.drop_rate / scenario.kanaloas as f64;
         let names = scenario.phases[0].services.iter().map(|service| service.name.as_str());
         for (service, name) in names.enumerate() {
-            let limit: usize = status.pools.iter().filter(|pool| pool.handler == name).map(|pool| pool.limit).sum();
+            let limit: usize =
+                status.pools.iter().filter(|pool| is_handler_of(&pool.handler, name)).map(|pool| pool.limit).sum();
             step.limit_by_service[service] += limit;
             step.limit_by_kanaloa[kanaloa] += limit;
         }

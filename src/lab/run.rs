@@ -279,6 +279,11 @@ fn source(world: &World, number: usize, service: &Service, coming: u32) -> Handl
     HandlerSource::new(world.handler(number, handler_name(service, coming)))
 }
 
+/// Whether a service is known by this name: see [`handler_name`].
+pub(super) fn is_handler_of(handler: &str, service: &str) -> bool {
+    handler.strip_prefix(service).is_some_and(|coming| coming.is_empty() || coming.starts_with(" ("))
+}
+
 /// What a dispatcher knows a service by, the first time that it is there and later.
 fn handler_name(service: &Service, coming: u32) -> String {
     match coming {

@@ -70,9 +70,7 @@ impl Traffic {
         if self.rate <= 0.0 {
             return None;
         }
-        // Whole microseconds, the resolution of the simulation's timers.
-        let micros = (gaps * 1e6 / self.rate).max(0.0);
-        Some(at.saturating_add((micros * 1000.0) as Nanos))
+        Some(at.saturating_add((gaps * 1e9 / self.rate) as Nanos))
     }
 
     /// By chance, unless only one has a share.

@@ -38,6 +38,8 @@ struct State {
     next_job: Job,
     /// Calls begun since they were last taken, by service.
     begun: Vec<u32>,
+    /// Calls not answered yet, by service.
+    open: Vec<usize>,
     starts: Vec<Start>,
     /// Which requests have been at a service.
     started: Vec<bool>,
@@ -60,6 +62,7 @@ impl World {
         World(Arc::new(Mutex::new(State {
             start: Instant::now(),
             begun: vec![0; servers.len()],
+            open: vec![0; servers.len()],
             servers,
             calls: HashMap::new(),
             next_job: 0,
@@ -109,9 +112,9 @@ impl World {
         std::mem::replace(&mut state.begun, none)
     }
 
-    /// Calls in the services now.
+    /// Calls that wait for an answer now, by service.
     pub(super) fn in_flight(&self) -> Vec<usize> {
-        self.state().servers.iter().map(Server::in_flight).collect()
+        self.state().open.clone()
     }
 
     /// When each request first got to a service.
@@ -121,11 +124,7 @@ impl World {
 
     /// A handler that is the service of this number.
     pub(super) fn handler(&self, service: usize, name: String) -> Model {
-        let cancelling = match self.state().servers[service].service().on_cancel {
-            OnCancel::Stop => Cancelling::Stop,
-            OnCancel::RunOn => Cancelling::RunOn,
-        };
-        Model { world: self.clone(), service, name, cancelling }
+        Model { world: self.clone(), service, name }
     }
 
     fn call(&self, server: usize, request: &Request) -> Conversation {
@@ -135,6 +134,7 @@ impl World {
         let job = state.next_job;
         state.next_job += 1;
         state.begun[server] += 1;
+        state.open[server] += 1;
         state.calls.insert(job, Call { server, verdict: None, waker: None });
         state.servers[server].call(now, job);
         // What it does next may be earlier than what the driver waits for.
@@ -170,7 +170,6 @@ pub(super) struct Model {
     world: World,
     service: usize,
     name: String,
-    cancelling: Cancelling,
 }
 
 impl Handler for Model {
@@ -191,7 +190,10 @@ impl Handler for Model {
     }
 
     fn on_cancel(&self) -> Cancelling {
-        self.cancelling
+        match self.world.state().servers[self.service].service().on_cancel {
+            OnCancel::Stop => Cancelling::Stop,
+            OnCancel::RunOn => Cancelling::RunOn,
+        }
     }
 }
 
@@ -222,7 +224,9 @@ impl Drop for Conversation {
     fn drop(&mut self) {
         let state = &mut *self.world.state();
         let now = state.now();
-        if let Some(Call { server, verdict: None, .. }) = state.calls.remove(&self.job) {
+        let Some(Call { server, verdict, .. }) = state.calls.remove(&self.job) else { return };
+        state.open[server] -= 1;
+        if verdict.is_none() {
             state.servers[server].stop(now, self.job);
             // Its slot may now go to another, which ends earlier than the driver knows.
             state.driver.iter().for_each(Waker::wake_by_ref);

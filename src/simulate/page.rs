@@ -9,6 +9,8 @@ use crate::report::{Axis, Chart, Drawing, PARTS, Page, Panel, Scale, Series, Ton
 
 /// A deadline so many times the highest latency would only press the curves together.
 const FAR: f64 = 10.0;
+/// More points a plot cannot show.
+const POINTS: usize = 6000;
 /// More lines across a plot would hide it.
 const PHASES_MARKED: usize = 40;
 
@@ -149,24 +151,27 @@ impl Run<'_> {
         }
     }
 
-    fn steps(&self) -> &[Step] {
-        &self.outcome.record.steps[..self.buckets.last().map_or(0, |bucket| bucket.steps.end)]
+    /// The last of every so many steps: all of them, unless that is more than a plot can show.
+    fn steps(&self) -> Vec<(usize, &Step)> {
+        let steps = &self.outcome.record.steps[..self.buckets.last().map_or(0, |bucket| bucket.steps.end)];
+        let every = steps.len().div_ceil(POINTS).max(1);
+        steps.iter().enumerate().skip(every - 1).step_by(every).collect()
     }
 
     /// A plot of what is seen at the end of each step.
     fn seen(&self, title: &str, series: Vec<Series>) -> Panel {
-        let x = (1..=self.steps().len()).map(|step| step as f64 * STEP).collect();
+        let x = self.steps().iter().map(|(step, _)| (step + 1) as f64 * STEP).collect();
         Panel { title: title.to_owned(), x, series, marks: self.marks() }
     }
 
     fn line(&self, label: &str, tone: Tone, of: impl Fn(&Step) -> Option<f64>) -> Series {
-        Series::new(label, tone, self.steps().iter().map(of).collect())
+        Series::new(label, tone, self.steps().into_iter().map(|(_, step)| of(step)).collect())
     }
 
     /// A line for what the scenario says, in the middle of each step.
     fn said(&self, label: &str, tone: Tone, of: impl Fn(&Phase) -> f64) -> Series {
         let value = |step: usize| Some(mean(self.scenario, step as f64 * STEP, (step + 1) as f64 * STEP, &of));
-        Series::new(label, tone, (0..self.steps().len()).map(value).collect()).dashed()
+        Series::new(label, tone, self.steps().into_iter().map(|(step, _)| value(step)).collect()).dashed()
     }
 }
 

@@ -10,6 +10,8 @@ use crate::report::percentile;
 
 /// A run that is shorter than this many seconds, or that has a phase shorter than one, is shown in finer spans.
 const SHORT: f64 = 30.0;
+/// More spans a plot cannot show.
+const SPANS: usize = 3000;
 /// Steps in a second, and in a span of a short run.
 const SECOND: usize = 10;
 const FIFTH: usize = 2;
@@ -48,6 +50,7 @@ pub(super) fn buckets(scenario: &Scenario, record: &Record) -> Vec<Bucket> {
     let steps = record.steps.len().min((duration / STEP).ceil() as usize);
     let hasty = scenario.phases.iter().any(|phase| phase.duration < Duration::from_secs(1));
     let size = if duration < SHORT || hasty { FIFTH } else { SECOND };
+    let size = size.max(steps.div_ceil(SPANS));
     let bucket = |first: usize| {
         let range = first..(first + size).min(steps);
         let (start, end) = (range.start as f64 * STEP, (range.end as f64 * STEP).min(duration));

@@ -2,13 +2,24 @@
 
 use kanaloa::lab::{Outcome, STEP, Scenario, Step};
 
-/// Good answers of what could be answered, over all phases.
-pub(crate) fn goodput(_: &Scenario, outcome: &Outcome) -> f64 {
-    let measured = outcome.phases.iter().filter(|phase| phase.goodput_ratio.is_some());
-    let (good, possible) = measured.fold((0.0, 0.0), |(good, possible), phase| {
-        (good + phase.good_per_s, possible + phase.offered_per_s.min(phase.capacity_per_s))
-    });
+/// Good answers of what could be answered, over all phases by their durations.
+pub(crate) fn goodput(scenario: &Scenario, outcome: &Outcome) -> f64 {
+    let (mut began, mut good, mut possible) = (0.0, 0.0, 0.0);
+    for (phase, figures) in scenario.phases.iter().zip(&outcome.phases) {
+        let ends = began + phase.duration.as_secs_f64();
+        let counted = ends - began.max(scenario.warm_up.as_secs_f64());
+        began = ends;
+        if counted > 0.0 {
+            good += counted * figures.good_per_s;
+            possible += counted * figures.offered_per_s.min(figures.capacity_per_s);
+        }
+    }
     good / possible
+}
+
+/// The same in the phase of this number.
+pub(crate) fn goodput_of(outcome: &Outcome, phase: usize) -> f64 {
+    outcome.phases[phase].goodput_ratio.unwrap_or(0.0)
 }
 
 /// The 99th percentile of the latency in milliseconds, in the last phase.

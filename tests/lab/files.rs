@@ -456,8 +456,8 @@ fn values_that_cannot_be() {
         ("error-rate = 1.5", format!("error-rate: {share}"), "1.5"),
         ("error-time = soon", "error-time: expected a duration such as 500ms, from 0 to 24h".into(), "\"soon\""),
         ("on-cancel = go-on", "on-cancel: expected stop or run-on".into(), "\"go-on\""),
-        ("slow = 0", "slow: expected a number above 0 and at most 1000000".into(), "0"),
-        ("slow = inf", "slow: expected a number above 0 and at most 1000000".into(), "\"inf\""),
+        ("slow = 0", "slow: expected a number from 0.000001 to 1000000".into(), "0"),
+        ("slow = inf", "slow: expected a number from 0.000001 to 1000000".into(), "\"inf\""),
         ("unresponsive = 1", "unresponsive: expected on or off".into(), "1"),
         ("present = no way", "present: expected on or off".into(), "\"no way\""),
         ("service-time = 1ms", "service-time: expected an object".into(), "\"1ms\""),
@@ -546,15 +546,29 @@ fn more_than_anybody_can_run() {
                 ),
             ),
             (
+                "{ duration = 150ms, rate = 1 }",
+                "s.conf:3: scenario.phases: expected durations that are multiples of 100ms, in which figures are taken, \
+                 found 150ms",
+            ),
+            (
                 "{ duration = 10m, rate = 1e6 }",
-                "s.conf:3: scenario.phases: expected at most 100000000 requests in all, found 600000000",
+                "s.conf:3: scenario.phases: expected at most 10000000 requests in all, found 600000000",
             ),
         ],
     );
-    let phases = (0..30).map(|_| "{ duration = 1ms, rate = 1 }").collect::<Vec<_>>().join(", ");
+    let phases = (0..30).map(|_| "{ duration = 100ms, rate = 1 }").collect::<Vec<_>>().join(", ");
     assert_eq!(
         refused_with(&with_phases(&phases), &["repeat=10000"]),
         format!("s.conf:3: scenario.phases: expected at most 200000 for phases times services, {in_all}, found 300000")
+    );
+    assert_eq!(
+        refused_with(&with_phases("{ duration = 20h, rate = 1 }"), &["kanaloas=100"]),
+        "s.conf:3: scenario.phases: expected at most 4000000 for tenths of seconds times services and kanaloas, found \
+         72720000"
+    );
+    assert_eq!(
+        refused_with(&with_phases("{ duration = 1s, rate = 1 }"), &["warm-up=50ms"]),
+        "--set warm-up=50ms: scenario.warm-up: expected a multiple of 100ms, in which figures are taken, found \"50ms\""
     );
     let many = (0..1001).map(|i| format!("{{ name = s{i}, slots = 1, service-time.mean = 1ms }}")).collect::<Vec<_>>();
     assert_eq!(

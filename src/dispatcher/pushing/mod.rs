@@ -6,6 +6,7 @@ mod membership;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::time::Instant;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, Running};
@@ -28,6 +29,9 @@ use crate::queue::{Backlog, Expirer, Intake, QueueActor, QueueSampler, SeatView,
 use ending::Drain;
 use grace::Grace;
 pub(crate) use membership::{AddHandler, RemoveHandler};
+
+/// The queue is not sampled more often, whatever a law asks for: timers have whole milliseconds.
+const SHORTEST_PERIOD: Duration = Duration::from_millis(1);
 
 /// A dispatcher to which work is pushed: callers submit it through a [`DispatcherHandle`](crate::DispatcherHandle), or
 /// as [`Work`](crate::Work) messages to the address.
@@ -136,7 +140,7 @@ where
         let expirer = Expirer::new(Arc::clone(shared), Arc::clone(backlog)).start();
         let regulation = settings.back_pressure.as_ref().map(|back_pressure| {
             let law = law(back_pressure, self.plan.seed);
-            let period = law.interval(settings.update_interval);
+            let period = law.interval(settings.update_interval).max(SHORTEST_PERIOD);
             let regulator = RegulatorActor::new(Arc::clone(shared), law).start();
             let sampler = QueueSampler::new(
                 Arc::clone(shared),

@@ -9,7 +9,7 @@ use super::server::{Job, Task, seconds};
 #[derive(Debug)]
 pub(super) struct Fifo {
     slots: usize,
-    queue: VecDeque<(Job, Task)>,
+    queue: VecDeque<Job>,
     ends: Agenda<Job>,
     /// Those that left their slot before their time: their ends are void.
     left: HashSet<Job>,
@@ -26,24 +26,34 @@ impl Fifo {
         self.busy + self.queue.len()
     }
 
-    pub(super) fn enter(&mut self, now: Nanos, job: Job, task: Task) {
-        self.queue.push_back((job, task));
-        self.fill(now);
+    pub(super) fn enter(&mut self, job: Job) {
+        self.queue.push_back(job);
+    }
+
+    /// The request for which there is a slot now: it must [`begin`](Self::begin).
+    pub(super) fn admit(&mut self) -> Option<Job> {
+        if self.busy < self.slots { self.queue.pop_front() } else { None }
+    }
+
+    /// A request goes to its slot.
+    pub(super) fn begin(&mut self, now: Nanos, job: Job, task: Task) {
+        let in_flight = self.len() + 1;
+        let crowd = crowding(in_flight, self.slots, task.penalty);
+        self.busy += 1;
+        self.ends.enter(now.saturating_add(nanos(seconds(task.time * crowd))), job);
     }
 
     /// A request that need not be done any more.
-    pub(super) fn leave(&mut self, now: Nanos, job: Job) {
-        if let Some(place) = self.queue.iter().position(|(queued, _)| *queued == job) {
+    pub(super) fn leave(&mut self, job: Job) {
+        if let Some(place) = self.queue.iter().position(|queued| *queued == job) {
             self.queue.remove(place);
         } else if self.left.insert(job) {
             self.busy -= 1;
-            self.fill(now);
         }
     }
 
-    pub(super) fn set_slots(&mut self, now: Nanos, slots: usize) {
+    pub(super) fn set_slots(&mut self, slots: usize) {
         self.slots = slots;
-        self.fill(now);
     }
 
     pub(super) fn next(&mut self) -> Option<Nanos> {
@@ -56,20 +66,8 @@ impl Fifo {
             let (at, job) = self.ends.due(now)?;
             if !self.left.remove(&job) {
                 self.busy -= 1;
-                self.fill(at);
                 return Some((at, job));
             }
-        }
-    }
-
-    fn fill(&mut self, now: Nanos) {
-        while self.busy < self.slots
-            && let Some((job, task)) = self.queue.pop_front()
-        {
-            let in_flight = self.len() + 1;
-            let crowd = crowding(in_flight, self.slots, task.penalty);
-            self.busy += 1;
-            self.ends.enter(now.saturating_add(nanos(seconds(task.time * crowd))), job);
         }
     }
 }
@@ -86,41 +84,55 @@ mod tests {
 
     const MS: Nanos = 1_000_000;
 
-    fn task(milliseconds: f64) -> Task {
-        Task { time: milliseconds / 1000.0, penalty: 0.0 }
+    /// Fills the slots with requests that take as many milliseconds as `times` says for their numbers.
+    fn fill(fifo: &mut Fifo, now: Nanos, times: &[f64]) {
+        while let Some(job) = fifo.admit() {
+            fifo.begin(now, job, Task { time: times[job as usize] / 1000.0, penalty: 0.0 });
+        }
     }
 
-    fn drain(fifo: &mut Fifo) -> Vec<(Nanos, Job)> {
-        std::iter::from_fn(|| fifo.finish(Nanos::MAX)).map(|(at, job)| (at / MS, job)).collect()
+    fn drain(fifo: &mut Fifo, times: &[f64]) -> Vec<(Nanos, Job)> {
+        let mut ends = Vec::new();
+        while let Some((at, job)) = fifo.finish(Nanos::MAX) {
+            ends.push((at / MS, job));
+            fill(fifo, at, times);
+        }
+        ends
+    }
+
+    fn fifo(slots: usize, times: &[f64]) -> Fifo {
+        let mut fifo = Fifo::new();
+        fifo.set_slots(slots);
+        (0..times.len() as Job).for_each(|job| fifo.enter(job));
+        fill(&mut fifo, 0, times);
+        fifo
     }
 
     #[test]
     fn serves_in_the_order_of_arrival() {
-        let mut fifo = Fifo::new();
-        fifo.set_slots(0, 2);
-        [30.0, 10.0, 10.0, 10.0].iter().zip(0..).for_each(|(time, job)| fifo.enter(0, job, task(*time)));
-        assert_eq!(drain(&mut fifo), [(10, 1), (20, 2), (30, 0), (30, 3)]);
+        let times = [30.0, 10.0, 10.0, 10.0];
+        assert_eq!(drain(&mut fifo(2, &times), &times), [(10, 1), (20, 2), (30, 0), (30, 3)]);
     }
 
     #[test]
     fn who_leaves_frees_the_slot_or_the_place() {
-        let mut fifo = Fifo::new();
-        fifo.set_slots(0, 1);
-        (0..4).for_each(|job| fifo.enter(0, job, task(10.0)));
-        fifo.leave(5 * MS, 0);
-        fifo.leave(5 * MS, 2);
+        let times = [10.0; 4];
+        let mut fifo = fifo(1, &times);
+        fifo.leave(0);
+        fifo.leave(2);
+        fill(&mut fifo, 5 * MS, &times);
         assert_eq!(fifo.len(), 2);
-        assert_eq!(drain(&mut fifo), [(15, 1), (25, 3)]);
+        assert_eq!(drain(&mut fifo, &times), [(15, 1), (25, 3)]);
     }
 
     #[test]
     fn more_slots_take_from_the_queue_and_fewer_wait_for_those_that_run() {
-        let mut fifo = Fifo::new();
-        fifo.set_slots(0, 1);
-        (0..5).for_each(|job| fifo.enter(0, job, task(10.0)));
-        fifo.set_slots(5 * MS, 3);
-        fifo.set_slots(6 * MS, 1);
-        assert_eq!(drain(&mut fifo), [(10, 0), (15, 1), (15, 2), (25, 3), (35, 4)]);
+        let times = [10.0; 5];
+        let mut fifo = fifo(1, &times);
+        fifo.set_slots(3);
+        fill(&mut fifo, 5 * MS, &times);
+        fifo.set_slots(1);
+        assert_eq!(drain(&mut fifo, &times), [(10, 0), (15, 1), (15, 2), (25, 3), (35, 4)]);
     }
 
     #[test]
@@ -129,11 +141,11 @@ mod tests {
         assert_eq!(crowding(4, 2, 0.5), 1.75);
         assert_eq!(crowding(2, 2, 0.5), 1.0);
         let mut fifo = Fifo::new();
-        fifo.set_slots(0, 1);
-        fifo.enter(0, 0, Task { time: 0.01, penalty: 0.5 });
-        fifo.enter(0, 1, Task { time: 0.01, penalty: 0.5 });
-        fifo.enter(0, 2, Task { time: 0.01, penalty: 0.5 });
-        // the first starts alone; the second with one waiting behind it: 1 + 1.5/2; the third alone again
-        assert_eq!(drain(&mut fifo), [(10, 0), (27, 1), (37, 2)]);
+        fifo.set_slots(1);
+        (0..2).for_each(|job| fifo.enter(job));
+        let first = fifo.admit().unwrap();
+        // one waits behind it: 1 + 1.5·(2 − 1)/2
+        fifo.begin(0, first, Task { time: 0.01, penalty: 0.5 });
+        assert_eq!(fifo.next(), Some(17_500_000));
     }
 }

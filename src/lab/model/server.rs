@@ -1,6 +1,6 @@
 //! One service at work.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::agenda::{Agenda, Nanos, nanos};
@@ -34,8 +34,8 @@ pub(in crate::lab) struct Server {
     service: Service,
     chance: Chance,
     floor: Floor,
-    /// What will become of those on the floor.
-    inside: HashMap<Job, Verdict>,
+    /// Those on the floor, and what will become of those that have begun.
+    inside: BTreeMap<Job, Option<Verdict>>,
     replies: Agenda<(Job, Verdict)>,
 }
 
@@ -52,15 +52,16 @@ impl Server {
             service: service.clone(),
             chance,
             floor: Floor::of(service.discipline),
-            inside: HashMap::new(),
+            inside: BTreeMap::new(),
             replies: Agenda::new(),
         };
-        server.floor.set_slots(0, service.slots);
+        server.floor.set(0, service);
         server
     }
 
     /// Calls in slots and in the queue.
-    pub(in crate::lab) fn in_flight(&self) -> usize {
+    #[cfg(test)]
+    fn in_flight(&self) -> usize {
         self.floor.len()
     }
 
@@ -68,16 +69,21 @@ impl Server {
         &self.service
     }
 
-    /// The service changes. What is in a slot keeps its service time.
+    /// The service changes. What has begun keeps its service time, unless the discipline changes: then what is inside
+    /// begins anew.
     pub(in crate::lab) fn become_like(&mut self, now: Nanos, service: &Service) {
         self.settle(now);
-        if service.discipline != self.service.discipline {
-            // What is inside is lost, as when a service is replaced by another.
-            self.floor = Floor::of(service.discipline);
-            self.inside.clear();
-        }
+        let another = service.discipline != self.service.discipline;
         self.service = service.clone();
-        self.floor.set_slots(now, service.slots);
+        if another {
+            self.floor = Floor::of(service.discipline);
+        }
+        self.floor.set(now, service);
+        if another {
+            let inside: Vec<Job> = self.inside.keys().copied().collect();
+            inside.into_iter().for_each(|job| self.enter(now, job));
+        }
+        self.fill(now);
     }
 
     /// A call arrives.
@@ -88,9 +94,7 @@ impl Server {
             self.reply(now, job, Verdict::Failed);
             return;
         }
-        let (verdict, time) = self.fate();
-        self.inside.insert(job, verdict);
-        self.floor.enter(now, job, Task { time, penalty: self.service.penalty });
+        self.enter(now, job);
     }
 
     /// A call's answer is not wanted any more, and the service stops.
@@ -98,6 +102,7 @@ impl Server {
         self.settle(now);
         if self.inside.remove(&job).is_some() {
             self.floor.leave(now, job);
+            self.fill(now);
         }
     }
 
@@ -115,9 +120,25 @@ impl Server {
     /// What has left its slot by `now` is on its way back.
     fn settle(&mut self, now: Nanos) {
         while let Some((at, job)) = self.floor.finish(now) {
-            if let Some(verdict) = self.inside.remove(&job) {
+            if let Some(Some(verdict)) = self.inside.remove(&job) {
                 self.reply(at, job, verdict);
             }
+            self.fill(at);
+        }
+    }
+
+    fn enter(&mut self, now: Nanos, job: Job) {
+        self.inside.insert(job, None);
+        self.floor.enter(job);
+        self.fill(now);
+    }
+
+    /// Those for whom there is room begin.
+    fn fill(&mut self, now: Nanos) {
+        while let Some(job) = self.floor.admit() {
+            let (verdict, time) = self.fate();
+            self.inside.insert(job, Some(verdict));
+            self.floor.begin(now, job, Task { time, penalty: self.service.penalty });
         }
     }
 
@@ -151,24 +172,38 @@ impl Floor {
         }
     }
 
-    fn enter(&mut self, now: Nanos, job: Job, task: Task) {
+    fn enter(&mut self, job: Job) {
         match self {
-            Floor::Fifo(fifo) => fifo.enter(now, job, task),
-            Floor::Sharing(sharing) => sharing.enter(now, job, task),
+            Floor::Fifo(fifo) => fifo.enter(job),
+            Floor::Sharing(sharing) => sharing.enter(job),
+        }
+    }
+
+    fn admit(&mut self) -> Option<Job> {
+        match self {
+            Floor::Fifo(fifo) => fifo.admit(),
+            Floor::Sharing(sharing) => sharing.admit(),
+        }
+    }
+
+    fn begin(&mut self, now: Nanos, job: Job, task: Task) {
+        match self {
+            Floor::Fifo(fifo) => fifo.begin(now, job, task),
+            Floor::Sharing(sharing) => sharing.begin(now, job, task),
         }
     }
 
     fn leave(&mut self, now: Nanos, job: Job) {
         match self {
-            Floor::Fifo(fifo) => fifo.leave(now, job),
+            Floor::Fifo(fifo) => fifo.leave(job),
             Floor::Sharing(sharing) => sharing.leave(now, job),
         }
     }
 
-    fn set_slots(&mut self, now: Nanos, slots: usize) {
+    fn set(&mut self, now: Nanos, service: &Service) {
         match self {
-            Floor::Fifo(fifo) => fifo.set_slots(now, slots),
-            Floor::Sharing(sharing) => sharing.set_slots(now, slots),
+            Floor::Fifo(fifo) => fifo.set_slots(service.slots),
+            Floor::Sharing(sharing) => sharing.set_slots(now, service.slots, service.penalty),
         }
     }
 
@@ -256,10 +291,18 @@ mod tests {
     #[test]
     fn slow_counts_for_what_begins_later() {
         let mut server = server(&service());
-        server.call(0, 0);
+        (0..2).for_each(|job| server.call(0, job));
         server.become_like(5 * MS, &Service { slow: 3.0, ..service() });
-        server.call(10 * MS, 1);
         assert_eq!(answers(&mut server), [(10, 0, Verdict::Served), (40, 1, Verdict::Served)]);
+    }
+
+    #[test]
+    fn what_is_inside_begins_anew_under_another_discipline() {
+        let mut server = server(&service());
+        (0..2).for_each(|job| server.call(0, job));
+        server.become_like(5 * MS, &Service { discipline: Discipline::Sharing, ..service() });
+        // both at half speed
+        assert_eq!(answers(&mut server), [(25, 0, Verdict::Served), (25, 1, Verdict::Served)]);
     }
 
     #[test]

@@ -14,6 +14,8 @@ use super::server::{Job, Task, seconds};
 pub(super) struct Sharing {
     slots: usize,
     penalty: f64,
+    /// The request that has come and not begun.
+    arrived: Option<Job>,
     progress: f64,
     /// When the progress was so.
     at: Nanos,
@@ -46,6 +48,7 @@ impl Sharing {
         Sharing {
             slots: 0,
             penalty: 0.0,
+            arrived: None,
             progress: 0.0,
             at: 0,
             ends: BinaryHeap::new(),
@@ -59,9 +62,17 @@ impl Sharing {
         self.in_service
     }
 
-    pub(super) fn enter(&mut self, now: Nanos, job: Job, task: Task) {
+    pub(super) fn enter(&mut self, job: Job) {
+        self.arrived = Some(job);
+    }
+
+    /// The request that is to [`begin`](Self::begin): each does at once.
+    pub(super) fn admit(&mut self) -> Option<Job> {
+        self.arrived.take()
+    }
+
+    pub(super) fn begin(&mut self, now: Nanos, job: Job, task: Task) {
         self.advance(now);
-        self.penalty = task.penalty;
         self.in_service += 1;
         self.ends.push(Reverse(End(self.progress + task.time, job)));
     }
@@ -74,9 +85,10 @@ impl Sharing {
         }
     }
 
-    pub(super) fn set_slots(&mut self, now: Nanos, slots: usize) {
+    pub(super) fn set_slots(&mut self, now: Nanos, slots: usize, penalty: f64) {
         self.advance(now);
         self.slots = slots;
+        self.penalty = penalty;
     }
 
     pub(super) fn next(&mut self) -> Option<Nanos> {
@@ -142,9 +154,9 @@ mod tests {
     #[test]
     fn all_are_slowed_alike_beyond_the_slots() {
         let mut sharing = Sharing::new();
-        sharing.set_slots(0, 1);
-        sharing.enter(0, 0, task(10.0));
-        sharing.enter(0, 1, task(20.0));
+        sharing.set_slots(0, 1, 0.0);
+        sharing.begin(0, 0, task(10.0));
+        sharing.begin(0, 1, task(20.0));
         // two at half speed until the first is done at 20, then the other has 10 left at full speed
         assert_eq!(drain(&mut sharing), [(20, 0), (30, 1)]);
     }
@@ -152,18 +164,18 @@ mod tests {
     #[test]
     fn none_is_slowed_within_the_slots() {
         let mut sharing = Sharing::new();
-        sharing.set_slots(0, 2);
-        sharing.enter(0, 0, task(10.0));
-        sharing.enter(5 * MS, 1, task(10.0));
+        sharing.set_slots(0, 2, 0.0);
+        sharing.begin(0, 0, task(10.0));
+        sharing.begin(5 * MS, 1, task(10.0));
         assert_eq!(drain(&mut sharing), [(10, 0), (15, 1)]);
     }
 
     #[test]
     fn who_leaves_gives_its_share_to_the_others() {
         let mut sharing = Sharing::new();
-        sharing.set_slots(0, 1);
-        sharing.enter(0, 0, task(10.0));
-        sharing.enter(0, 1, task(10.0));
+        sharing.set_slots(0, 1, 0.0);
+        sharing.begin(0, 0, task(10.0));
+        sharing.begin(0, 1, task(10.0));
         sharing.leave(10 * MS, 0);
         assert_eq!(sharing.len(), 1);
         // half of it was done at 10
@@ -173,9 +185,9 @@ mod tests {
     #[test]
     fn slots_count_from_when_they_change() {
         let mut sharing = Sharing::new();
-        sharing.set_slots(0, 1);
-        (0..2).for_each(|job| sharing.enter(0, job, task(10.0)));
-        sharing.set_slots(10 * MS, 2);
+        sharing.set_slots(0, 1, 0.0);
+        (0..2).for_each(|job| sharing.begin(0, job, task(10.0)));
+        sharing.set_slots(10 * MS, 2, 0.0);
         assert_eq!(drain(&mut sharing), [(15, 0), (15, 1)]);
     }
 }

@@ -103,6 +103,22 @@ fn a_service_that_runs_on_keeps_its_slot_when_the_caller_has_left() {
 }
 
 #[test]
+fn a_change_of_on_cancel_holds_from_then_on() {
+    let attempts = |first, then| {
+        let mut scenario = Scenario { dispatcher: example::fixed(1), ..example::scenario() };
+        scenario.arrivals.told = false;
+        scenario.arrivals.deadline = Duration::from_millis(50);
+        scenario.dispatcher.back_pressure = None;
+        let service = |on_cancel| vec![Service { on_cancel, ..example::service() }];
+        scenario.phases = vec![phase(1.0, 100.0, service(first)), phase(1.0, 100.0, service(then))];
+        let outcome = run(&scenario);
+        outcome.record.steps[10..].iter().map(|step| step.attempts_by_service[0]).sum::<u32>()
+    };
+    assert_eq!(attempts(OnCancel::Stop, OnCancel::RunOn), 10);
+    assert!(attempts(OnCancel::RunOn, OnCancel::Stop) >= 19);
+}
+
+#[test]
 fn a_service_that_is_away_gets_nothing_and_one_that_is_back_does() {
     let here = |present| vec![example::service(), Service { name: "b".into(), present, ..example::service() }];
     let mut scenario = Scenario { dispatcher: example::fixed(5), ..example::scenario() };
@@ -119,6 +135,7 @@ fn a_service_that_is_away_gets_nothing_and_one_that_is_back_does() {
     let capacities: Vec<_> = outcome.phases.iter().map(|phase| phase.capacity_per_s).collect();
     assert_eq!(capacities, [400.0, 200.0, 400.0]);
     assert_eq!(outcome.record.steps[30].limit_by_service, [5, 0]);
+    assert_eq!(outcome.record.steps[50].limit_by_service, [5, 5]);
 }
 
 #[test]

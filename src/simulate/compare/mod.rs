@@ -24,6 +24,8 @@ use crate::report::ReportFile;
 /// In the order of the columns.
 const ALGORITHMS: [&str; 6] = ["plumb", "kanaloa", "gradient2", "vegas", "aimd", "fixed"];
 const KEY: &str = "dispatcher.autothrottle.algorithm";
+/// What nobody else may set.
+const OWN: [&str; 2] = [KEY, "dispatcher.autothrottle.enabled"];
 
 pub(super) fn run(args: &SimulateArgs) -> Result<ExitCode, SimulateError> {
     let scenarios = scenarios(args)?;
@@ -88,7 +90,8 @@ fn written((file, text): (ReportFile, String)) -> Result<(), SimulateError> {
 /// Every run there is to make: by scenario, then algorithm, then seed.
 fn scenarios(args: &SimulateArgs) -> Result<Vec<Scenario>, SimulateError> {
     let overrides = args.overrides()?;
-    if let Some(algorithm) = overrides.iter().find(|set| set.key == KEY) {
+    let is_its_own = |set: &&Override| OWN.contains(&set.key.strip_prefix("scenario.").unwrap_or(&set.key));
+    if let Some(algorithm) = overrides.iter().find(is_its_own) {
         return Err(SimulateError::AlgorithmSet(algorithm.to_string()));
     }
     let mut sources = args.sources()?;
@@ -97,6 +100,8 @@ fn scenarios(args: &SimulateArgs) -> Result<Vec<Scenario>, SimulateError> {
     }
     let mut scenarios = Vec::new();
     for source in sources {
+        // What is wrong with it is not to be blamed on what is set here.
+        source.load(&overrides)?;
         for algorithm in ALGORITHMS {
             let mut overrides = overrides.clone();
             overrides.push(Override { key: KEY.to_owned(), value: algorithm.to_owned() });

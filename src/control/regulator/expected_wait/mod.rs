@@ -26,7 +26,8 @@ const RECOVERY: f64 = 4.0;
 ///
 /// Let R be the mean process time and *mu* the rate at which works leave the queue, Σ limit/R over the handlers that
 /// take work. A work that finds *length* works ahead waits length/mu; while the limits are still being found, mu doubles
-/// every 2·R = G, and the wait is G·log₂(1 + length·ln 2/(mu·G)). It is let in if the queue is empty, or
+/// every 2·R = G, three times at most, and the wait is G·log₂(1 + length·ln 2/(mu·G)) until then. It is let in if the queue
+/// is empty, or
 ///
 /// ```text
 /// T = its time left, or max(1 s, 5·R)        room = max(0, T − R)

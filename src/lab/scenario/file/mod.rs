@@ -25,7 +25,7 @@ const MOST_REPETITIONS: u64 = 10_000;
 /// The most that may be simulated.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Requests that a scenario may have on average. What became of each is kept until the end.
-const MOST_REQUESTS: f64 = 1e8;
+const MOST_REQUESTS: f64 = 1e7;
 
 pub(super) fn read(source: &Source<'_>, overrides: &[Override]) -> Result<Scenario, ScenarioError> {
     let laid: Vec<_> = overrides.iter().map(Override::laid).collect();
@@ -52,10 +52,14 @@ fn scenario(document: &mut Document, top: &Node) -> Option<Scenario> {
 
     let arrivals = arrivals::read(document, arrivals.as_ref());
     let services = services.map(|at| service::all(document, &at)).unwrap_or_default();
-    let phases = phases.map(|at| phases::all(document, &at, services, repeat)).unwrap_or_default();
+    let phases = phases.map(|at| phases::all(document, &at, services, repeat, kanaloas)).unwrap_or_default();
     let total: Duration = phases.iter().map(|phase| phase.duration).sum();
-    if let Some(at) = warm_up_at.filter(|_| warm_up >= total && !phases.is_empty()) {
-        document.refuse(&at, format!("less than the {total:?} that the phases last"));
+    if let Some(at) = &warm_up_at {
+        if warm_up >= total && !phases.is_empty() {
+            document.refuse(at, format!("less than the {total:?} that the phases last"));
+        } else if !phases::is_whole(warm_up) {
+            document.refuse(at, "a multiple of 100ms, in which figures are taken");
+        }
     }
     let dispatcher = settings(document, dispatcher.as_ref())?;
     Some(Scenario { name: name?, seed, warm_up, kanaloas, arrivals, phases, dispatcher })

@@ -6,6 +6,7 @@ use super::section::{Bounds, Section, duration, in_hours, items};
 use super::service::{Change, Services};
 use super::{LONGEST, MOST_REQUESTS};
 use crate::config::document::{Document, Node, nearest};
+use crate::lab::outcome::STEP;
 use crate::lab::scenario::Phase;
 
 const KEYS: &[&str] = &["duration", "rate", "services"];
@@ -15,6 +16,8 @@ const DURATION: Bounds<Duration> = Bounds::above(Duration::ZERO, LONGEST);
 const RATE: Bounds<f64> = Bounds::from(0.0, 1_000_000.0);
 /// Phases written out times services. What holds for each service is kept for each phase.
 const MOST_STATES: u64 = 200_000;
+/// Figures of services and dispatchers are kept ten times a second until the end, in some hundred bytes each.
+const MOST_KEPT: f64 = 4e6;
 
 /// What a phase says.
 struct PhaseChange {
@@ -24,7 +27,7 @@ struct PhaseChange {
 }
 
 /// The phases with `repeat` repetitions in all. None if they are too many, which is reported.
-pub(super) fn all(document: &mut Document, at: &Node, services: Services, repeat: u64) -> Vec<Phase> {
+pub(super) fn all(document: &mut Document, at: &Node, services: Services, repeat: u64, kanaloas: usize) -> Vec<Phase> {
     let items = items(document, at, "a list of phases");
     let changes: Vec<_> = items
         .iter()
@@ -33,7 +36,7 @@ pub(super) fn all(document: &mut Document, at: &Node, services: Services, repeat
         .collect();
     services
         .refuse_idle(document, changes.iter().flat_map(|phase| &phase.services).map(|(index, said)| (*index, said)));
-    if !is_bearable(document, at, &changes, &services, repeat) || !document.is_sound() {
+    if !is_bearable(document, at, &changes, &services, repeat, kanaloas) || !document.is_sound() {
         return Vec::new();
     }
     let mut states = services.all;
@@ -80,13 +83,39 @@ impl PhaseChange {
     }
 }
 
+/// Whether it is a multiple of the time in which figures are taken.
+pub(super) fn is_whole(duration: Duration) -> bool {
+    duration.as_nanos().is_multiple_of(100_000_000)
+}
+
 /// Whether the phases neither last nor cost beyond all use, which mistyped numbers can.
-fn is_bearable(document: &mut Document, at: &Node, changes: &[PhaseChange], services: &Services, repeat: u64) -> bool {
+fn is_bearable(
+    document: &mut Document,
+    at: &Node,
+    changes: &[PhaseChange],
+    services: &Services,
+    repeat: u64,
+    kanaloas: usize,
+) -> bool {
     let once: f64 = changes.iter().map(|phase| phase.duration.as_secs_f64()).sum();
     let total = once * repeat as f64;
     if total > LONGEST.as_secs_f64() {
         let expected = format!("phases that last at most {} in all, with their repetitions", in_hours(LONGEST));
         document.refuse_found(at, expected, format!("{total}s"));
+        return false;
+    }
+    if let Some(off) = changes.iter().map(|phase| phase.duration).find(|duration| !is_whole(*duration)) {
+        document.refuse_found(
+            at,
+            "durations that are multiples of 100ms, in which figures are taken",
+            format!("{off:?}"),
+        );
+        return false;
+    }
+    let kept = total / STEP * (services.all.len() + kanaloas) as f64;
+    if kept > MOST_KEPT {
+        let expected = format!("at most {MOST_KEPT} for tenths of seconds times services and kanaloas");
+        document.refuse_found(at, expected, format!("{kept:.0}"));
         return false;
     }
     let states = (changes.len() * services.all.len()) as u64 * repeat;

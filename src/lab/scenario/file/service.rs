@@ -37,7 +37,7 @@ const SLOTS: Bounds<u64> = Bounds::from(1, 1_000_000);
 const QUEUE: Bounds<u64> = Bounds::from(0, 1_000_000_000);
 /// A service a thousand times slower is none.
 const PENALTY: Bounds<f64> = Bounds::from(0.0, 1_000.0);
-const SLOW: Bounds<f64> = Bounds::above(0.0, 1_000_000.0);
+const SLOW: Bounds<f64> = Bounds::from(1e-6, 1_000_000.0);
 const SHARE: Bounds<f64> = Bounds::from(0.0, 1.0);
 /// At 5, one request in a hundred takes most of the time.
 const SIGMA: Bounds<f64> = Bounds::from(0.0, 5.0);
