@@ -1,10 +1,10 @@
 //! Plumb: holds the queue inside the service just above nothing.
 
 mod base;
-mod bunches;
 mod dips;
 mod drive;
 mod headroom;
+mod intake;
 mod mode;
 mod proof;
 mod scale;
@@ -18,10 +18,10 @@ mod tests;
 use std::time::Duration;
 
 use self::base::Base;
-use self::bunches::Bunches;
 use self::dips::Dips;
 use self::drive::Drive;
 use self::headroom::Headroom;
+use self::intake::{Intake, Part, is_pause};
 use self::mode::{Check, Mode, Phase};
 use self::proof::Proof;
 use self::scale::{FirstTimes, Scale};
@@ -133,10 +133,7 @@ pub struct Plumb {
     limit: usize,
     phase: Phase,
     mode: Mode,
-    /// Successes to let pass: they started under another limit.
-    to_skip: usize,
-    to_settle: usize,
-    bunches: Bunches,
+    intake: Intake,
     /// When the last success came.
     now: Duration,
     window: Window,
@@ -169,9 +166,7 @@ impl Plumb {
             limit,
             phase: Phase::Cold(FirstTimes::default()),
             mode: Mode::High,
-            to_skip: limit,
-            to_settle: 0,
-            bunches: Bunches::default(),
+            intake: Intake::after(limit),
             now: Duration::ZERO,
             window: Window::default(),
             silence: Silence::default(),
@@ -194,49 +189,38 @@ impl Plumb {
             self.start_cold();
         }
         self.silence.answered();
-        self.now = attempt.now;
         let process_time = attempt.process_time.as_secs_f64().max(SHORTEST_TIME);
         if let Phase::Cold(first) = &mut self.phase {
             first.add(process_time);
         }
-        let pause = self.bunches.pause_before(attempt.now, process_time, attempt.in_flight);
-        if self.to_skip > 0 {
-            self.to_skip -= 1;
-            self.to_settle = self.limit;
-            return;
-        }
-        if self.to_settle > 0 {
-            // until the end of the bunch
-            self.to_settle -= 1;
-            let Some(last) = pause.or((self.to_settle == 0).then_some(attempt.now)) else { return };
-            self.to_settle = 0;
-            self.now = last;
+        let after_pause = is_pause(attempt.now.saturating_sub(self.now), process_time, attempt.in_flight);
+        let part = self.intake.next(after_pause, self.limit);
+        if part == Part::First {
             self.begin_to_measure();
-        } else {
-            let count = self.window.count();
-            if count >= self.window_length() && (pause.is_some() || count >= self.window_length() + self.limit as f64) {
-                self.now = pause.unwrap_or(attempt.now);
-                self.decide(self.now);
-                if self.to_skip > 0 {
-                    self.to_settle = self.limit;
-                    return;
-                }
-            }
+        } else if part == Part::Next && self.window_ends(after_pause) {
+            self.decide();
         }
         self.now = attempt.now;
+        if !self.intake.is_measuring() {
+            return;
+        }
         self.window.add(attempt.now, process_time, self.scale.tau(), attempt.in_flight.max(1), self.limit);
-        if self.dip_is_due(attempt.now) {
+        if self.dip_is_due() {
             self.enter_low();
         } else if self.early_alarm() {
-            self.decide(attempt.now);
+            self.decide();
         }
+    }
+
+    fn window_ends(&self, after_pause: bool) -> bool {
+        Intake::ends(self.window.count(), self.window_length(), after_pause, self.limit)
     }
 
     fn start_cold(&mut self) {
         self.phase = Phase::Cold(FirstTimes::default());
         self.drive = Drive::full();
         self.high_soft_minimum = None;
-        self.to_skip = self.limit;
+        self.intake = Intake::after(self.limit);
         self.clear();
     }
 
@@ -271,7 +255,6 @@ impl Plumb {
         self.limit = (self.target as usize).clamp(self.min, self.max);
         self.phase = Phase::Silent;
         self.mode = Mode::High;
-        self.to_skip = 0;
         self.base = Base::unknown(None);
         self.proof = Proof::default();
         self.queue_is_hidden = false;
@@ -292,11 +275,11 @@ impl Plumb {
         }
     }
 
-    fn dip_is_due(&mut self, now: Duration) -> bool {
+    fn dip_is_due(&mut self) -> bool {
         self.mode == Mode::High
             && !self.headroom.is_loose()
             && self.drive.allows_dips()
-            && self.dips.is_due(now)
+            && self.dips.is_due(self.now)
             && self.can_dip()
     }
 

@@ -1,7 +1,6 @@
 //! What is decided at the end of a window.
 
-use std::time::Duration;
-
+use super::intake::Intake;
 use super::mode::{Check, Mode};
 use super::window::Reading;
 use super::{Plumb, STARVED_BELOW};
@@ -56,7 +55,7 @@ const DIP_OFTEN: f64 = 0.25;
 const SMALL_CHANGE: f64 = 0.25;
 
 impl Plumb {
-    pub(super) fn decide(&mut self, now: Duration) {
+    pub(super) fn decide(&mut self) {
         let reading = self.window.read(self.scale.tau());
         if !reading.scale_fits {
             return self.start_over();
@@ -77,7 +76,7 @@ impl Plumb {
             return self.starved(&reading);
         }
         match self.mode {
-            Mode::High => self.end_high(&reading, queue, shown, now),
+            Mode::High => self.end_high(&reading, queue, shown),
             Mode::Low { rescaled } => self.end_low(&reading, queue, rescaled),
             Mode::Check(check) => self.end_check(&reading, queue, check),
         }
@@ -115,7 +114,7 @@ impl Plumb {
     }
 
     // ## High => High | Check
-    fn end_high(&mut self, reading: &Reading, queue: f64, shown: f64, now: Duration) {
+    fn end_high(&mut self, reading: &Reading, queue: f64, shown: f64) {
         self.base.begin(reading.soft_minimum);
         self.headroom.filled(reading.throughput);
         let goal = self.goal();
@@ -145,7 +144,7 @@ impl Plumb {
                 return self.enter_low();
             }
         }
-        self.dips.arm(now, self.rarity() * reading.mean_time);
+        self.dips.arm(self.now, self.rarity() * reading.mean_time);
         self.enter_high();
     }
 
@@ -299,7 +298,9 @@ impl Plumb {
         if limit != self.limit {
             let small = limit.abs_diff(self.limit) as f64 <= SMALL_CHANGE * self.noise() + 1.0;
             let both_high = mode == Mode::High && self.mode == Mode::High;
-            self.to_skip = if both_high && small { 0 } else { self.limit };
+            if !(both_high && small) {
+                self.intake = Intake::after(self.limit);
+            }
         }
         self.limit = limit;
         self.mode = mode;

@@ -11,6 +11,10 @@ const SMALLEST_MEAN: f64 = 1e-300;
 /// Share of the successes that must end while the limit is reached for the window to show what the service can do.
 const FULL_SHARE: f64 = 0.9;
 
+/// Share of the limit that counts as the limit. When calls end in a bunch their slots are refilled one after the other,
+/// so that the later ones find some of them free.
+const AT_LIMIT: f64 = 0.9;
+
 /// Sums over the successes since the last decision.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Window {
@@ -37,7 +41,7 @@ impl Window {
     pub(super) fn add(&mut self, now: Duration, process_time: f64, tau: f64, in_flight: usize, limit: usize) {
         self.closed = now;
         self.count += 1.0;
-        self.at_limit += f64::from(u8::from(in_flight as f64 >= 0.9 * limit as f64));
+        self.at_limit += f64::from(u8::from(in_flight as f64 >= AT_LIMIT * limit as f64));
         self.in_flight += in_flight as f64;
         self.times += process_time;
         self.squared_times += process_time * process_time;

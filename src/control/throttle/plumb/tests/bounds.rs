@@ -32,10 +32,13 @@ fn leaves_the_maximum_when_slots_fall_away() {
 fn what_waits_at_the_minimum_becomes_part_of_the_base() {
     let mut plumb = Plumb::new(1, 1, 9);
     let mut service = Service::new(1, 0.1);
+    // one sets the scale, the next begins a window
+    service.run(&mut plumb, 1);
+    service.time = 0.2;
     service.run(&mut plumb, 1);
     plumb.base.reset(0.1);
     plumb.drive.stop();
-    service.time = 0.2;
+    // seven more fill it, and the one after them ends it
     service.run(&mut plumb, 8);
     assert_close(plumb.base.get().unwrap(), 0.15);
 }

@@ -9,8 +9,9 @@ fn show_the_base_without_a_queue_and_end_after_a_window() {
     let below = plumb.target - plumb.goal() - 0.3 * plumb.target.sqrt();
     assert_eq!(plumb.limit(), below.round() as usize);
     let (begin, limit) = (service.now, plumb.limit());
-    let to_pass = plumb.to_skip;
-    assert_eq!(service.answers_to_change(&mut plumb).0, to_pass + 2 * limit);
+    let Intake::Skipping(to_pass) = plumb.intake else { panic!("{:?}", plumb.intake) };
+    // the window is over when the success after it came
+    assert_eq!(service.answers_to_change(&mut plumb).0, to_pass + 2 * limit + 1);
     assert_eq!(plumb.mode, Mode::High);
     assert_close(plumb.base.get().unwrap(), 0.099);
     // on a grid of 2 s, the power nearest to 18 · 0.1 s

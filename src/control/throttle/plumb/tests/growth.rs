@@ -3,13 +3,13 @@ use super::*;
 #[test]
 fn doubles_each_window_until_a_quarter_is_queue_and_then_takes_the_knee() {
     let (mut plumb, mut service) = (unbounded(), Service::new(20, 0.1));
-    // 4 set the scale, a window of 8
-    assert_eq!(service.answers_to_change(&mut plumb), (12, 8));
+    // 4 set the scale, 8 are a window, which the next one ends
+    assert_eq!(service.answers_to_change(&mut plumb), (4 + 8 + 1, 8));
     // those of the old limit pass, a window of the limit
-    assert_eq!(service.answers_to_change(&mut plumb), (4 + 8, 16));
-    assert_eq!(service.answers_to_change(&mut plumb), (8 + 16, 32));
+    assert_eq!(service.answers_to_change(&mut plumb), (4 + 8 + 1, 16));
+    assert_eq!(service.answers_to_change(&mut plumb), (8 + 16 + 1, 32));
     // 32 in flight take 0.16 s: 200/s · 0.06 s = 12 wait, the knee is at 20, the goal 0.3·√32·(20/32)^¼ = 1.51
-    assert_eq!(service.answers_to_change(&mut plumb), (16 + 32, 22));
+    assert_eq!(service.answers_to_change(&mut plumb), (16 + 32 + 1, 22));
     assert_close(plumb.target, 20.0 + 0.3 * 32f64.sqrt() * (20.0_f64 / 32.0).powf(0.25));
 }
 

@@ -1,6 +1,7 @@
 //! What a [`Plumb`] promises, on a service simple enough to calculate by hand.
 
 mod bounds;
+mod bunches;
 mod check;
 mod dips;
 mod growth;
@@ -77,11 +78,11 @@ fn unbounded() -> Plumb {
     Plumb::new(20, 1, usize::MAX)
 }
 
-/// At the knee of a service, in a High window that has just begun.
+/// At the knee of a service, in a High window that the next answer ends.
 fn settled(slots: usize, time: f64) -> (Plumb, Service) {
     let (mut plumb, mut service) = (unbounded(), Service::new(slots, time));
     service.run(&mut plumb, 1000 + 400 * slots);
-    service.until(&mut plumb, |plumb| plumb.mode == Mode::High && plumb.window.count() == 0.0 && plumb.to_skip == 0);
+    service.until(&mut plumb, |plumb| plumb.mode == Mode::High && plumb.window.count() == plumb.window_length());
     (plumb, service)
 }
 
@@ -125,11 +126,11 @@ fn failures_and_cancelled_attempts_say_nothing() {
 #[test]
 fn small_changes_do_not_interrupt_measuring_and_large_ones_let_the_old_limit_pass() {
     let mut plumb = unbounded();
-    (plumb.limit, plumb.to_skip) = (20, 0);
+    (plumb.limit, plumb.intake) = (20, Intake::Measuring);
     plumb.target = 22.0; // 0.25·√22 + 1 = 2.17
     plumb.enter_high();
-    assert_eq!((plumb.limit, plumb.to_skip), (22, 0));
+    assert_eq!((plumb.limit, plumb.intake), (22, Intake::Measuring));
     plumb.target = 26.0;
     plumb.enter_high();
-    assert_eq!((plumb.limit, plumb.to_skip), (26, 22));
+    assert_eq!((plumb.limit, plumb.intake), (26, Intake::Skipping(22)));
 }

@@ -34,7 +34,7 @@ fn takes_back_growth_that_was_never_filled() {
     let (mut plumb, mut service) = (unbounded(), Service::new(100, 0.1));
     service.until(&mut plumb, |plumb| plumb.limit() == 32);
     // 16 was filled, 32 is not: 1.25 · 14 = 17.5
-    for _ in 0..16 + 32 {
+    for _ in 0..16 + 32 + 1 {
         service.answer_with(&mut plumb, 14);
     }
     assert_close(plumb.target, 17.5);
@@ -46,8 +46,10 @@ fn a_queue_shows_although_the_limit_is_not_reached() {
     // another user of the service holds most slots: the limit is not filled, and yet work waits there
     service.slots = 5.0;
     let below = plumb.limit() - 1;
+    // ends a window and begins the next, in which no dip shall be due
+    service.answer_with(&mut plumb, below);
     plumb.dips.begin();
-    for _ in 0..plumb.limit().div_ceil(2) {
+    for _ in 1..plumb.limit().div_ceil(2) {
         assert!(!plumb.mode.is_check());
         service.answer_with(&mut plumb, below);
     }
