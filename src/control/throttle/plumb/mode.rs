@@ -44,8 +44,10 @@ pub(super) struct Check {
     pub(super) limit: f64,
     /// The target to return to if the service is just slower.
     pub(super) target: f64,
-    /// The knee if there are fewer slots, when it was the throughput that proved a queue.
+    /// What throughput said of the knee.
     pub(super) knee: Option<f64>,
+    /// The knee if there are fewer slots, as far as the alarm told: not less. 0 if it told nothing.
+    pub(super) least_knee: f64,
     /// Whether what there was had settled. After an alarm it had not: the queue was still growing.
     pub(super) settled: bool,
     /// Whether the verdict is by the slot time, which takes more successes. It is when the soft minimum has not

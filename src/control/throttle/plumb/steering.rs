@@ -39,6 +39,8 @@ const DEEPEST: f64 = 0.5;
 const FELL: f64 = 0.3;
 /// The same in the verdict by slot time: as likely to be wrong either way.
 const SLOT_TIME_FELL: f64 = 0.5;
+/// The share of a cut whose fall leaves open whether more would: all of it, give or take the noise of the verdict.
+const ALL_FELL: f64 = 0.75;
 /// Successes for that verdict, in squared coefficients of variation: the standard error of what falls when half the
 /// limit is cut is then a quarter of the cut, that of the reference aside.
 const CERTAIN_VERDICT: f64 = 64.0;
@@ -126,7 +128,7 @@ impl Plumb {
         }
         let alarm = (ALARM * self.noise()).min(HIDDEN_ALARM * self.target);
         if !fast && self.queue_is_hidden && wanted - self.target < -alarm {
-            return self.enter_check(reading, shown, Some(queue), self.target);
+            return self.enter_check(reading, shown, Some(reading.in_flight - queue), self.target);
         }
         let average = self.high_soft_minimum.unwrap_or(reading.soft_minimum);
         self.high_soft_minimum = Some(average + HIGH_WEIGHT * (reading.soft_minimum - average));
@@ -195,7 +197,7 @@ impl Plumb {
         }
         if self.proof.is_refuted_by(reading) {
             let knee = self.proof.highest_knee_in(reading).unwrap_or(reading.in_flight);
-            return self.enter_check(reading, queue, Some(reading.in_flight - knee), self.target);
+            return self.enter_check(reading, queue, Some(knee), self.target);
         }
         let cut = (self.target - reading.in_flight).max(1.0);
         let fall = self.high_soft_minimum.map_or(0.0, |high| high - reading.soft_minimum);
@@ -233,7 +235,10 @@ impl Plumb {
         if alone || too_early || fell >= cut {
             // it was a queue: there are fewer slots
             self.proof.forget_full();
-            self.set_target(check.knee.map_or(reading.in_flight, |knee| knee.max(reading.in_flight)));
+            if check.by_slot_time {
+                return self.end_check_by_slot_time(reading, queue, &check);
+            }
+            self.set_target(reading.in_flight);
             let target = if check.settled { self.target } else { check.target };
             if queue > LOW_ALARM * reading.in_flight.sqrt() && !at_minimum {
                 return self.enter_check(reading, queue, None, target);
@@ -247,6 +252,22 @@ impl Plumb {
             self.proof.reset(reading);
             self.set_target(check.target);
         }
+        self.enter_high();
+    }
+
+    /// It was a queue. By Little's law throughput has not changed if all that was cut was one: then a part of it may
+    /// be left, and what was known of the slot time may be from inside it.
+    fn end_check_by_slot_time(&mut self, reading: &Reading, queue: f64, check: &Check) {
+        let knee = check.limit * reading.slot_time / check.slot_time;
+        let all_fell = check.limit - knee > ALL_FELL * (check.limit - reading.in_flight);
+        let may_be_lower = check.knee.is_none_or(|knee| knee < reading.in_flight);
+        if all_fell && may_be_lower && self.limit > self.min {
+            self.set_target(reading.in_flight);
+            return self.enter_check(reading, queue, Some(0.0), self.target);
+        }
+        self.proof.learn_from_dip(reading);
+        // an alarm picks out extreme windows: compared with one, whatever follows has fallen
+        self.set_target(knee.max(check.least_knee).max(reading.in_flight));
         self.enter_high();
     }
 
@@ -268,8 +289,8 @@ impl Plumb {
         self.enter(Mode::Low { rescaled: None }, limit);
     }
 
-    /// `shown` is the queue that the soft minimum shows, `hidden` the one that throughput proves if only that alarms.
-    pub(super) fn enter_check(&mut self, reading: &Reading, shown: f64, hidden: Option<f64>, target: f64) {
+    /// `shown` is the queue that the soft minimum shows; `proven` is the knee that throughput leaves, if only that alarms.
+    pub(super) fn enter_check(&mut self, reading: &Reading, shown: f64, proven: Option<f64>, target: f64) {
         self.drive.stop();
         if self.limit <= self.min {
             // nothing can be cut: what waits there is part of the service for us
@@ -284,12 +305,13 @@ impl Plumb {
             slot_time: reading.slot_time,
             limit,
             target,
-            knee: hidden.map(|queue| limit - queue),
-            settled: self.mode.is_check() || hidden.is_some(),
-            by_slot_time: hidden.is_some(),
+            knee: self.proof.knee(),
+            least_knee: proven.unwrap_or(0.0),
+            settled: self.mode.is_check() || proven.is_some(),
+            by_slot_time: proven.is_some(),
         };
         // what shows only beyond much noise takes a deep cut to show again
-        let cut = if hidden.is_some() { limit } else { shown };
+        let cut = if proven.is_some() { limit } else { shown };
         self.enter(Mode::Check(check), (limit - cut).max(DEEPEST * limit));
     }
 

@@ -14,6 +14,7 @@ fn checking(settled: bool) -> (Plumb, Check) {
         limit: 20.0,
         target: 20.0,
         knee: None,
+        least_knee: 0.0,
         settled,
         by_slot_time: false,
     };
@@ -91,40 +92,55 @@ fn a_hidden_queue_is_checked_by_half_the_limit_and_for_long() {
         full: true,
     };
     plumb.proof.reset(&reading);
-    plumb.enter_check(&reading, 1.0, Some(8.0), 20.0);
+    plumb.enter_check(&reading, 1.0, Some(12.0), 20.0);
     assert_eq!(plumb.limit, 10);
     let Mode::Check(check) = plumb.mode else { panic!("{:?}", plumb.mode) };
-    assert_eq!((check.knee, check.settled, check.by_slot_time), (Some(12.0), true, true));
+    assert_eq!((check.least_knee, check.settled, check.by_slot_time), (12.0, true, true));
     // 64 for a variation of 1, but at most 8 limits
     assert_eq!(plumb.window_length(), 64.0);
     plumb.limit = 5;
     assert_eq!(plumb.window_length(), 40.0);
 }
 
+/// Ends a check by slot time, 0.2 s before, with 15 of 20 in flight.
+fn ended_by_slot_time(slot_time: f64, knee: Option<f64>) -> Plumb {
+    let (mut plumb, check) = checking(true);
+    let check = Check { knee, by_slot_time: true, ..check };
+    let reading = Reading {
+        count: 64.0,
+        elapsed: 64.0 * slot_time / 15.0,
+        throughput: 15.0 / slot_time,
+        in_flight: 15.0,
+        mean_time: slot_time,
+        slot_time,
+        variation: 1.0,
+        soft_minimum: 0.1,
+        scale_fits: true,
+        full: true,
+    };
+    plumb.end_check(&reading, 0.0, check);
+    plumb
+}
+
 #[test]
 fn slot_time_that_falls_by_half_of_the_cut_was_a_queue() {
-    let ended = |slot_time: f64| {
-        let (mut plumb, check) = checking(true);
-        let check = Check { knee: Some(17.0), by_slot_time: true, ..check };
-        let reading = Reading {
-            count: 64.0,
-            elapsed: 64.0 * slot_time / 15.0,
-            throughput: 15.0 / slot_time,
-            in_flight: 15.0,
-            mean_time: slot_time,
-            slot_time,
-            variation: 1.0,
-            soft_minimum: 0.1,
-            scale_fits: true,
-            full: true,
-        };
-        plumb.end_check(&reading, 0.0, check);
-        assert_eq!(plumb.mode, Mode::High);
-        plumb.target
-    };
     // from 0.2 s by 20·0.026/0.2 = 2.6 of 5, and by 2.4 of 5
-    assert_close(ended(0.174), 17.0);
-    assert_close(ended(0.176), 20.0);
+    for (slot_time, target) in [(0.174, 17.4), (0.176, 20.0)] {
+        let plumb = ended_by_slot_time(slot_time, Some(12.0));
+        assert_eq!(plumb.mode, Mode::High);
+        assert_close(plumb.target, target);
+    }
+}
+
+#[test]
+fn slot_time_that_falls_by_all_of_the_cut_may_fall_further() {
+    // by 3.7 of 5, and by 3.8
+    assert_eq!(ended_by_slot_time(0.163, Some(12.0)).mode, Mode::High);
+    let plumb = ended_by_slot_time(0.162, Some(12.0));
+    let Mode::Check(check) = plumb.mode else { panic!("{:?}", plumb.mode) };
+    assert_eq!((check.limit, check.target, plumb.limit), (15.0, 15.0, 8));
+    // unless throughput said that there are that many slots
+    assert_eq!(ended_by_slot_time(0.162, Some(16.0)).mode, Mode::High);
 }
 
 #[test]
