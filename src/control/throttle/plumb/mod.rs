@@ -119,7 +119,7 @@ const EARLY_ALARM: f64 = 3.0;
 /// - Several proxies in front of one shared processor do not hold: one that is fully served learns the queue of the
 ///   others as its own slot time, and the sum of the limits grows to several times the slots.
 /// - A verdict by slot time is wrong now and then, which costs some seconds at a limit that is far too low: an overload
-///   by exponential times loses a tenth of its goodput in one of fifty runs of half a minute.
+///   by exponential times loses a twelfth of its goodput or more in one of a hundred runs of half a minute.
 /// - The eight process times of the second window can show a queue by chance; the limit then grows from there at the pace
 ///   of a few windows a doubling, and a cold start takes 3 s instead of one.
 /// - Proxies of one service with slots agree on the sum of their limits; their shares drift by half over a minute. One
