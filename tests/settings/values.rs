@@ -100,7 +100,7 @@ fn the_defaults() {
     assert_eq!(breaker.slow_call_rate_threshold, 0.5);
     let back_pressure = settings.back_pressure.expect("on");
     assert_eq!(back_pressure.algorithm, BackPressureAlgorithm::ExpectedWait);
-    assert_eq!(back_pressure.reference_delay, millis(100));
+    assert_eq!(back_pressure.reference_delay, millis(80));
     assert_eq!(back_pressure.delay_factor_base, None);
     assert_eq!(back_pressure.delay_trend_factor_base, None);
     assert_eq!(back_pressure.duration_of_burst_allowed, None);

@@ -105,8 +105,8 @@ impl Admission {
     ///
     /// let admission = Admission::starting(Duration::from_millis(100), 5);
     /// let decide = |queued| admission.decide(Applicant { queued, class: 3, left: None }, || 0);
-    /// assert_eq!(decide(24), Ok(()));
-    /// assert!(matches!(decide(25), Err(Refusal::OverCapacity { .. })));
+    /// assert_eq!(decide(20), Ok(()));
+    /// assert!(matches!(decide(21), Err(Refusal::OverCapacity { .. })));
     /// ```
     #[inline]
     pub fn decide(&self, applicant: Applicant, draw: impl FnOnce() -> u64) -> Result<(), Refusal> {

@@ -33,7 +33,7 @@ const RECOVERY: f64 = 4.0;
 /// T = its time left, or max(1 s, 5·R)        room = max(0, T − R)
 /// W = min(max(1 s, 5·R), max(T, 1 s))        grade = (1 − 0.16·class)/(1 − 0.16·3)
 /// burst = min(grade·min(room, W)/2, 0.6·min(T, W))
-/// standing = min(grade·max(m, 20/mu), burst)
+/// standing = min(grade·max(m, 16/mu), burst)
 /// allowed = standing + max(0, min(burst, longest burst) − standing)·clamp(2 − over/W, 0, 1)
 /// wait ≤ allowed
 /// ```
@@ -47,13 +47,13 @@ const RECOVERY: f64 = 4.0;
 /// - m, the mean of min(reference delay, room/4) over the works that arrive, is common to all: with a standing delay
 ///   of its own each, the patient would starve the impatient.
 /// - The grade is 1 for the ordinary class, 3: what is kept for better classes must not cost a service that has none.
-/// - At least 20 places: by time alone, a slow service would have hardly any queue and idle between arrivals.
+/// - At least 16 places: by time alone, a slow service would have hardly any queue and idle between arrivals.
 ///
 /// What has waited for 0.6·T is shed, see [`Admission::longest_wait`].
 ///
 /// # The regimes
 ///
-/// Nothing known of the service: as many as the concurrency limit and 20 more may wait. Calm: bursts up to T/2.
+/// Nothing known of the service: as many as the concurrency limit and 16 more may wait. Calm: bursts up to T/2.
 /// Overload, after 2W: standing delay, one refusal for each work too many, at once. All handlers held: what
 /// remains of the pause counts as wait.
 ///

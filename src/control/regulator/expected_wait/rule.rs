@@ -13,7 +13,7 @@ const SHORTEST_PATIENCE: f64 = 1.0;
 /// Fewest works that may wait unless that takes longer than a burst may: by time alone a slow service would have hardly
 /// any queue, and idle between arrivals. While nothing is known of the service, as many beyond the concurrency limit:
 /// more would only be shed later, as the limit starts low.
-const PLACES: usize = 20;
+const PLACES: usize = 16;
 
 /// A burst may fill half of the time there is to wait: what comes behind it must still have a chance.
 const BURST_SHARE: f64 = 0.5;
@@ -36,7 +36,7 @@ pub(super) const LONGEST_OVERLOAD: f64 = 2.0;
 /// last, and for a fast service many would fit into the time that works have.
 const DOUBLINGS: f64 = 3.0;
 
-/// A hair's breadth, lest 20 places come out as 19 by rounding.
+/// A hair's breadth, lest 16 places come out as 15 by rounding.
 const ROUNDING: f64 = 1.0 + 1e-12;
 
 /// Times in seconds, none of them negative or not a number.

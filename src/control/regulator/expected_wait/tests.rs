@@ -72,12 +72,12 @@ mod allowed_wait {
     }
 
     #[test]
-    fn is_twenty_places_at_least_but_no_more_than_a_burst() {
-        // 40/s: 100 ms would be 4 places
-        let (_, admission) = after_waiting(ms(9000), service(4, 40.0, 100));
-        assert_eq!(places(&admission, ORDINARY, None), 18, "0.45 s");
+    fn is_sixteen_places_at_least_but_no_more_than_a_burst() {
+        // 30/s: 100 ms would be 3 places
+        let (_, admission) = after_waiting(ms(9000), service(3, 30.0, 100));
+        assert_eq!(places(&admission, ORDINARY, None), 13, "0.45 s");
         let (_, admission) = after_waiting(ms(9000), service(8, 80.0, 100));
-        assert_eq!(places(&admission, ORDINARY, None), 20);
+        assert_eq!(places(&admission, ORDINARY, None), 16);
         // with R = 1 s, T is 5 s, and a burst 2 s at 2/s
         let (_, admission) = after_waiting(ms(60_000), service(2, 2.0, 1000));
         assert_eq!(places(&admission, ORDINARY, None), 4);
@@ -147,13 +147,13 @@ mod allowed_wait {
     }
 
     #[test]
-    fn is_unknown_at_first_and_the_limit_and_twenty_may_wait() {
+    fn is_unknown_at_first_and_the_limit_and_sixteen_may_wait() {
         let unknown = ServiceSample { limit: 5, ..ServiceSample::default() };
         let (_, sampled) = after_waiting(ms(9000), unknown);
         for admission in [Admission::starting(REFERENCE_DELAY, 5), sampled] {
-            assert_eq!(places(&admission, ORDINARY, None), 24);
-            assert_eq!(places(&admission, 5, None), 24);
-            assert_eq!(places(&admission, ORDINARY, Some(ms(1))), 24);
+            assert_eq!(places(&admission, ORDINARY, None), 20);
+            assert_eq!(places(&admission, 5, None), 20);
+            assert_eq!(places(&admission, ORDINARY, Some(ms(1))), 20);
         }
     }
 

@@ -22,7 +22,7 @@ const LONGEST_DELAY: f64 = 1e9;
 /// The parameters of [`Pie`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PieRules {
-    /// D: the delay it steers towards. Default: 100 ms.
+    /// D: the delay it steers towards. Default: 80 ms.
     pub reference_delay: Duration,
     /// a: what a delay of twice the reference delay adds to the drop rate with each period D/10: above 0, or a rate
     /// might never fall. Default: 0.05.
@@ -38,7 +38,7 @@ pub struct PieRules {
 impl Default for PieRules {
     fn default() -> Self {
         PieRules {
-            reference_delay: Duration::from_millis(100),
+            reference_delay: Duration::from_millis(80),
             delay_factor_base: 0.05,
             delay_trend_factor_base: 1.0,
             duration_of_burst_allowed: Duration::from_millis(150),

@@ -10,6 +10,11 @@ fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
+/// The default's gains, on 100 ms.
+fn rules() -> PieRules {
+    PieRules { reference_delay: ms(100), ..PieRules::default() }
+}
+
 /// 200 works per second: 20 queued are the reference delay of 100 ms.
 fn twenty_slots() -> ServiceSample {
     ServiceSample { limit: 20, leaving_rate: 200.0, process_time: Some(ms(100)), ..ServiceSample::default() }
@@ -20,7 +25,7 @@ fn sample(queued: usize) -> QueueSample {
 }
 
 fn at(delay: f64, rate: f64) -> Pie {
-    Pie { delay, rate, burst: Burst::Expired, ..Pie::new(PieRules::default()) }
+    Pie { delay, rate, burst: Burst::Expired, ..Pie::new(rules()) }
 }
 
 #[track_caller]
@@ -79,12 +84,8 @@ mod rate {
 
     #[test]
     fn follows_the_gains_it_is_given() {
-        let rules = PieRules {
-            reference_delay: ms(200),
-            delay_factor_base: 0.1,
-            delay_trend_factor_base: 2.0,
-            ..PieRules::default()
-        };
+        let rules =
+            PieRules { reference_delay: ms(200), delay_factor_base: 0.1, delay_trend_factor_base: 2.0, ..rules() };
         let mut pie = Pie { rules, ..at(0.2, 0.5) };
         // 220 ms, in half a period of 20 ms: 0.1·½·0.1 + 2·0.1
         pie.sample(&sample(44));
@@ -107,7 +108,7 @@ mod delay {
 
     #[test]
     fn is_the_time_without_a_work_leaving_while_nothing_is_known() {
-        let mut pie = Pie::new(PieRules::default());
+        let mut pie = Pie::new(rules());
         let unknown = QueueSample { service: ServiceSample::default(), ..sample(500) };
         for expected in [0.01, 0.02, 0.03] {
             pie.sample(&unknown);
@@ -131,7 +132,7 @@ mod burst {
 
     #[test]
     fn is_let_through_for_150_ms_while_the_rate_moves() {
-        let mut pie = Pie::new(PieRules::default());
+        let mut pie = Pie::new(rules());
         for _ in 0..=15 {
             let admission = pie.sample(&sample(30));
             assert_eq!((pie.drop_rate(), admission.drop_rate()), (0.0, 0.0));
@@ -186,7 +187,7 @@ fn course(overload: f64, rules: PieRules, periods: usize) -> Vec<f64> {
 
 #[test]
 fn is_critically_damped_at_twice_the_capacity() {
-    let delays = course(2.0, PieRules::default(), 500);
+    let delays = course(2.0, rules(), 500);
     let highest = delays.iter().copied().fold(0.0, f64::max);
     // What comes within a burst of 150 ms and the period it takes to see it.
     assert!((0.15..0.18).contains(&highest), "{highest}");
@@ -199,7 +200,7 @@ fn is_critically_damped_at_twice_the_capacity() {
 #[test]
 fn with_the_damping_of_the_original_it_would_swing() {
     // ζ = b/2·√(ρT/(a·D)) = 0.02
-    let undamped = PieRules { delay_trend_factor_base: 0.02, ..PieRules::default() };
+    let undamped = PieRules { delay_trend_factor_base: 0.02, ..rules() };
     // From half a second on, when the default gains have settled.
     let delays = &course(2.0, undamped, 100)[50..];
     assert!(delays.iter().any(|&delay| delay < 0.03) && delays.iter().any(|&delay| delay > 0.17), "{delays:?}");
@@ -208,7 +209,7 @@ fn with_the_damping_of_the_original_it_would_swing() {
 #[test]
 fn holds_whatever_the_largest_rate_can() {
     // 90 times the capacity are 13 s of work in a burst of 150 ms, of which a rate of 0.99 drains 0.1 s in a second.
-    let settled = |overload| course(overload, PieRules::default(), 20_000)[19_000..].to_vec();
+    let settled = |overload| course(overload, rules(), 20_000)[19_000..].to_vec();
     for overload in [1.2, 5.0, 10.0, 19.0] {
         assert!(settled(overload).iter().all(|delay| (delay - 0.1).abs() < 0.001), "{overload}");
     }
@@ -229,15 +230,14 @@ fn drops_evenly() {
 
 #[test]
 fn wants_ten_samples_in_a_reference_delay() {
-    let interval = |reference_delay| {
-        Pie::new(PieRules { reference_delay, ..PieRules::default() }).interval(Duration::from_millis(1))
-    };
+    let interval =
+        |reference_delay| Pie::new(PieRules { reference_delay, ..rules() }).interval(Duration::from_millis(1));
     assert_eq!([ms(100), ms(1000), ms(2), ms(0)].map(interval), [ms(10), ms(100), ms(1), ms(1)]);
 }
 
 #[test]
 fn is_at_rest_when_nothing_is_left_to_forget() {
-    assert!(Pie::new(PieRules::default()).is_at_rest());
+    assert!(Pie::new(rules()).is_at_rest());
     for pie in [at(0.0, 0.0), Pie { burst: Burst::Out, ..at(0.1, 0.0) }, Pie { burst: Burst::Out, ..at(0.0, 0.1) }] {
         assert!(!pie.is_at_rest());
     }
@@ -246,7 +246,7 @@ fn is_at_rest_when_nothing_is_left_to_forget() {
 proptest! {
     #[test]
     fn always_recovers(samples in prop::collection::vec(any_sample(), 0..100), reference in 0..300_u64) {
-        let mut pie = Pie::new(PieRules { reference_delay: ms(reference), ..PieRules::default() });
+        let mut pie = Pie::new(PieRules { reference_delay: ms(reference), ..rules() });
         for sample in &samples {
             let admission = pie.sample(sample);
             prop_assert!((0.0..=LARGEST_RATE).contains(&pie.drop_rate()), "{pie:?}");

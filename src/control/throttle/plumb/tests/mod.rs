@@ -81,7 +81,7 @@ fn unbounded() -> Plumb {
 /// At the knee of a service, in a High window that the next answer ends.
 fn settled(slots: usize, time: f64) -> (Plumb, Service) {
     let (mut plumb, mut service) = (unbounded(), Service::new(slots, time));
-    service.run(&mut plumb, 1000 + 400 * slots);
+    service.run(&mut plumb, 2000 + 800 * slots);
     service.until(&mut plumb, |plumb| plumb.mode == Mode::High && plumb.window.count() == plumb.window_length());
     (plumb, service)
 }
