@@ -66,11 +66,6 @@ impl Bar {
         };
         Verdict { bar: self, median, worst, is_met }
     }
-
-    /// For a bar that is known to be missed.
-    fn missed(self, reason: &'static str) -> Self {
-        Bar { missed: Some(reason), ..self }
-    }
 }
 
 pub(crate) struct Verdict<'a> {
@@ -81,6 +76,10 @@ pub(crate) struct Verdict<'a> {
 }
 
 impl Verdict<'_> {
+    pub(crate) fn is_a_known_miss(&self) -> bool {
+        !self.is_met && self.bar.missed.is_some()
+    }
+
     /// A bar that is missed and not known to be. One that is met although it is said to be missed is no failure: a
     /// single seed can be lucky.
     pub(crate) fn is_a_failure(&self) -> bool {
@@ -101,8 +100,45 @@ impl fmt::Display for Verdict<'_> {
     }
 }
 
+/// Bars that are missed over 20 seeds: the scenario, the begin of the figure's name, and what bounds it.
+const MISSED: &[(&str, &str, &str)] = &[
+    ("overload-2x-exponential-sharing", "p99", SHARING),
+    ("overload-2x-exponential-sharing-1s-untold", "p99", SHARING),
+    ("overload-5x-exponential-sharing", "", SHARING),
+    ("overload-20x-exponential-sharing", "", SHARING),
+    ("overload-20x-exponential-sharing-30s-told", "p99", SHARING),
+    ("overload-20x-exponential-sharing-1s-untold", "p99", SHARING),
+    ("overload-5x-exponential-fifo", "goodput", CHECK),
+    ("overload-5x-exponential-fifo-1s-untold", "goodput", CHECK),
+    ("contention-exponential", "goodput", CHECK),
+    ("one-of-two-4x-slower-exponential", "goodput", CHECK),
+    ("service-time-steps-exponential", "after times ×3", CHECK),
+    ("capacity-steps-5000", "slowest", BUNCHES),
+    ("service-time-steps-5000", "after", BUNCHES),
+    ("demo", "good", "the start takes 0.3 s for each doubling, since windows end at a pause"),
+    ("three-kanaloas", "", PROXIES),
+    ("three-kanaloas-fixed", "", PROXIES),
+    ("one-slow-slot", "goodput", "a start with a limit of 4 learns its base inside its own queue"),
+    ("flapping", "goodput", "growth after a step takes 3 to 5 s of each 10"),
+];
+
+const SHARING: &str = "worst seeds: before a shared processor the limit is as uncertain as a mean";
+const CHECK: &str = "worst seeds: a check by slot time is sometimes wrong, and the limit low until a dip";
+const BUNCHES: &str = "fixed times come in bunches, in which limits up to twice the knee look alike";
+const PROXIES: &str = "throttles that know nothing of each other agree on the sum at best, and their shares drift";
+
 /// All bars; those of one scenario follow each other.
 pub(crate) fn bars() -> Vec<Bar> {
+    let mut bars = all();
+    for bar in &mut bars {
+        let known =
+            MISSED.iter().find(|(scenario, figure, _)| bar.scenario == *scenario && bar.figure.starts_with(figure));
+        bar.missed = known.map(|(.., reason)| *reason);
+    }
+    bars
+}
+
+fn all() -> Vec<Bar> {
     let mut bars = overloads();
     bars.extend(contention());
     bars.extend(oversaturation());

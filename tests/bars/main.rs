@@ -53,18 +53,27 @@ fn main() -> ExitCode {
     let bars: Vec<Bar> = bars().into_iter().filter(|bar| bar.scenario.contains(&args.only)).collect();
     let figures = measure_all(&bars, &args);
     println!("{:<46} {:<36} {:>9} {:>9} {:>9}", "scenario", "figure", "bar", "median", "worst");
-    let mut missed = 0;
+    let (mut missed, mut known) = (0, 0);
     for (bar, mut figures) in bars.iter().zip(figures) {
         figures.sort_by(f64::total_cmp);
         let verdict = bar.judge(&figures);
         println!("{verdict}");
         missed += usize::from(verdict.is_a_failure());
+        known += usize::from(verdict.is_a_known_miss());
     }
     if missed == 0 {
-        println!("{} bars, {} seed(s) each: all as they should be", bars.len(), args.seeds);
+        println!(
+            "{} of {} bars are met, {} seed(s) each; the other {known} are known to be missed",
+            bars.len() - known,
+            bars.len(),
+            args.seeds
+        );
         ExitCode::SUCCESS
     } else {
-        println!("{missed} of {} bars are not as they should be", bars.len());
+        println!(
+            "{missed} of {} bars are missed that should be met, and {known} that are known to be missed",
+            bars.len()
+        );
         ExitCode::FAILURE
     }
 }
