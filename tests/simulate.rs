@@ -97,8 +97,10 @@ fn what_is_asked_wrongly_is_refused_with_what_to_do() {
     assert!(unknown.contains("no-such-key"), "{unknown}");
     assert!(files.refused(2, &["mine.conf", "--runs", "0"]).contains("from 1 to 10000"));
     assert!(files.refused(2, &["mine.conf", "--seed", &u64::MAX.to_string(), "--runs", "2"]).contains("--seed"));
-    let algorithm = files.refused(2, &["mine.conf", "--compare", "--set", "dispatcher.autothrottle.algorithm=fixed"]);
-    assert!(algorithm.contains("--compare"), "{algorithm}");
+    for own in ["dispatcher.autothrottle.algorithm=fixed", "scenario.dispatcher.autothrottle.enabled=off"] {
+        let said = files.refused(2, &["mine.conf", "--compare", "--set", own]);
+        assert!(said.contains("--compare sets this itself"), "{said}");
+    }
 }
 
 #[test]
