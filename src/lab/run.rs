@@ -16,7 +16,7 @@ use super::figures::outcome;
 use super::ledger::{Ending, Ledger};
 use super::model::{Agenda, Nanos, nanos, streams};
 use super::outcome::{Outcome, STEP};
-use super::scenario::{Scenario, Service};
+use super::scenario::{Phase, Scenario, Service};
 use super::traffic::{Arrival, Traffic};
 use super::world::{Failed, Request, World};
 use crate::dispatcher::{
@@ -39,6 +39,9 @@ pub enum RunError {
     /// A dispatcher does not start, for the scenario's `dispatcher` settings.
     #[error("the dispatcher does not start: {0}")]
     Start(#[from] StartError),
+    /// A scenario that was made in code lacks something; those that are read do not.
+    #[error("the scenario {0}")]
+    Incomplete(&'static str),
     /// There was no runtime or no thread to be had.
     #[error("no thread for the simulation: {0}")]
     Thread(#[from] std::io::Error),
@@ -59,6 +62,9 @@ type Handle = DispatcherHandle<Request, (), Failed>;
 ///
 /// If a part of the library panics.
 pub fn run(scenario: &Scenario) -> Result<Outcome, RunError> {
+    if let Some(lack) = lack(scenario) {
+        return Err(RunError::Incomplete(lack));
+    }
     std::thread::scope(|scope| {
         let simulation = std::thread::Builder::new().name("simulation".to_string()).spawn_scoped(scope, || {
             let _dilated = dilate(DILATION);
@@ -70,6 +76,18 @@ pub fn run(scenario: &Scenario) -> Result<Outcome, RunError> {
         })?;
         simulation.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+/// What keeps a scenario from being run.
+fn lack(scenario: &Scenario) -> Option<&'static str> {
+    let Some(first) = scenario.phases.first() else { return Some("has no phases") };
+    let names = |phase: &Phase| phase.services.iter().map(|service| service.name.clone()).collect::<Vec<_>>();
+    let same = scenario.phases.iter().all(|phase| names(phase) == names(first));
+    match scenario.kanaloas {
+        0 => Some("has no dispatcher: kanaloas is 0"),
+        _ if !same => Some("does not have the same services in every phase"),
+        _ => None,
+    }
 }
 
 /// What is under way.

@@ -54,7 +54,7 @@ impl SimulateError {
             | Self::Scenario(_)
             | Self::NoMoreSeeds
             // A setting that no dispatcher starts with.
-            | Self::Run { source: RunError::Start(_), .. } => ExitCode::from(2),
+            | Self::Run { source: RunError::Start(_) | RunError::Incomplete(_), .. } => ExitCode::from(2),
             Self::Report { .. } | Self::Print(_) | Self::Start(_) | Self::Run { .. } | Self::Died(_) => ExitCode::FAILURE,
         }
     }

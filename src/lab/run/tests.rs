@@ -164,6 +164,18 @@ fn warm_up_counts_in_the_totals_alone() {
 }
 
 #[test]
+fn a_scenario_made_in_code_that_lacks_something_is_an_error() {
+    let says = |scenario: &Scenario| super::run(scenario).unwrap_err().to_string();
+    let empty = Scenario { phases: Vec::new(), ..example::scenario() };
+    assert_eq!(says(&empty), "the scenario has no phases");
+    let alone = Scenario { kanaloas: 0, ..example::scenario() };
+    assert_eq!(says(&alone), "the scenario has no dispatcher: kanaloas is 0");
+    let mut changed = example::scenario();
+    changed.phases.push(phase(1.0, 1.0, Vec::new()));
+    assert_eq!(says(&changed), "the scenario does not have the same services in every phase");
+}
+
+#[test]
 fn settings_that_a_dispatcher_does_not_take_are_an_error() {
     let mut scenario = example::scenario();
     scenario.dispatcher.queue.capacity = 0;
