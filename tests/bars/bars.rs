@@ -6,7 +6,7 @@ use kanaloa::lab::{Outcome, Scenario};
 
 use super::measures::{
     attempts_ratio, convergence, goodput, goodput_of, highest_limit, p99, p99_settled, refused, refused_or_late,
-    slowest_convergence, unfairness, worst_second,
+    slowest_convergence, stuck, unfairness, worst_second,
 };
 
 /// By how much the worst seed may miss a bar.
@@ -240,6 +240,7 @@ fn services() -> Vec<Bar> {
         Bar::new("unresponsive-and-back", "full goodput after it is back, s", AtMost, 5.0, |_, outcome| {
             convergence(outcome, 2)
         }),
+        Bar::new("unresponsive-and-back", "stuck at the end", AtMost, 0.0, stuck),
         Bar::new("errors-that-answer-fast", "calls to it, × before", AtMost, 1.1, |scenario, outcome| {
             attempts_ratio(scenario, outcome, 0, 1)
         }),

@@ -96,6 +96,17 @@ pub(crate) fn attempts_ratio(scenario: &Scenario, outcome: &Outcome, service: us
     steps(phase) / steps(phase - 1)
 }
 
+/// Calls in flight at the end that no concurrency limit accounts for, and requests that never ended.
+pub(crate) fn stuck(_: &Scenario, outcome: &Outcome) -> f64 {
+    let totals = outcome.totals;
+    let ended = totals.completed + totals.failed + totals.timed_out + totals.rejected + totals.abandoned;
+    let beyond = outcome.record.steps.last().map_or(0, |step| {
+        let calls = step.in_flight_by_service.iter().zip(&step.limit_by_service);
+        calls.map(|(calls, limit)| calls.saturating_sub(*limit)).sum()
+    });
+    (totals.received - ended) as f64 + beyond as f64
+}
+
 /// The steps after the warm-up.
 fn measured<'o>(scenario: &Scenario, outcome: &'o Outcome) -> &'o [Step] {
     &outcome.record.steps[(scenario.warm_up.as_secs_f64() / STEP).round() as usize..]
