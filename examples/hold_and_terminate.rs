@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use kanaloa::{Handler, PushingDispatcher, Reply};
+use kanaloa::{CallContext, Handler, PushingDispatcher, Reply};
 use tokio::time::{Instant, sleep};
 
 /// An instance of a service that answers after 20 ms.
@@ -28,7 +28,7 @@ impl Handler for Instance {
         self.name
     }
 
-    async fn handle(&self, request: u32) -> Reply<&'static str, Infallible> {
+    async fn handle(&self, request: u32, _: CallContext) -> Reply<&'static str, Infallible> {
         sleep(Duration::from_millis(20)).await;
         let reply = Reply::success(self.name);
         if request >= self.leaves_at {

@@ -62,8 +62,8 @@ pub use dispatcher::{
     Stopped, Timeout, Totals, Work,
 };
 pub use handler::{
-    ActorHandler, Answer, BlockingFn, Handler, HandlerError, HandlerFn, Instruction, IntoHandler, IntoReply, OnCancel,
-    Reply, actor_handler, blocking_fn, handler_fn,
+    ActorHandler, Answer, BlockingFn, CallContext, ContextFn, Handler, HandlerError, HandlerFn, Instruction,
+    IntoHandler, IntoReply, OnCancel, Reply, actor_handler, blocking_fn, handler_fn, handler_fn_with_context,
 };
 pub use pool::{CircuitState, PoolState, PoolStatus, WorkerStatus};
 

@@ -16,8 +16,8 @@ use futures::FutureExt;
 use futures::future::join_all;
 use kanaloa::config::AutothrottleAlgorithm;
 use kanaloa::{
-    Answer, Call, CallError, CircuitState, DispatcherHandle, Handler, HandlerSource, IntoHandler, OnCancel, PoolState,
-    Priority, PushingDispatcher, Reply, Shutdown, Totals, Work,
+    Answer, Call, CallContext, CallError, CircuitState, DispatcherHandle, Handler, HandlerSource, IntoHandler,
+    OnCancel, PoolState, Priority, PushingDispatcher, Reply, Shutdown, Totals, Work,
 };
 use proptest::prelude::*;
 use support::*;
@@ -95,7 +95,7 @@ impl Handler for Actor {
         self.on_cancel
     }
 
-    fn handle(&self, act: Act) -> impl Future<Output = Reply<u32, &'static str>> {
+    fn handle(&self, act: Act, _: CallContext) -> impl Future<Output = Reply<u32, &'static str>> {
         assert!(act != Act::PanicAtOnce, "{AS_PLANNED}");
         self.running.fetch_add(1, Ordering::Relaxed);
         let panics = matches!(act, Act::PanicWhenDropped(_));

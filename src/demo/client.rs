@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::client::legacy::{self, Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use kanaloa::{Handler, OnCancel, Reply};
+use kanaloa::{CallContext, Handler, OnCancel, Reply};
 use thiserror::Error;
 
 /// A client of one page. It keeps connections for reuse.
@@ -82,7 +82,7 @@ impl Handler for HttpService {
         "http"
     }
 
-    async fn handle(&self, _: Get) -> Reply<StatusCode, HttpError> {
+    async fn handle(&self, _: Get, _: CallContext) -> Reply<StatusCode, HttpError> {
         self.0.get().await.into()
     }
 

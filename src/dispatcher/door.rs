@@ -105,8 +105,8 @@ where
         let claim = Claim::Sole(Ticket::queued(Arc::clone(&self.shared), reply_to));
         let Admitted { since, sheds_at } = admitted;
         let times = Times { since, deadline: work.deadline, sheds_at };
-        let class = work.priority.class();
-        self.intake.push(Queued { request: work.request, claim, class, times, history: None });
+        let Work { request, priority, .. } = work;
+        self.intake.push(Queued { request, claim, priority, times, history: None });
     }
 }
 

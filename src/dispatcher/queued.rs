@@ -6,6 +6,7 @@ use crate::time::Instant;
 
 use super::claim::{Claim, Places};
 use super::error::{CallError, Rejection, Timeout};
+use super::work::Priority;
 use crate::panics::drop_quietly;
 use crate::queue::{Excluded, Patience, Waiting};
 
@@ -13,7 +14,7 @@ use crate::queue::{Excluded, Patience, Waiting};
 pub(crate) struct Queued<Req, Res, Err> {
     pub(crate) request: Req,
     pub(crate) claim: Claim<Res, Err>,
-    pub(crate) class: u8,
+    pub(crate) priority: Priority,
     pub(crate) times: Times,
     /// `None` for a work that has not been at a handler.
     pub(crate) history: Option<Box<History<Err>>>,
@@ -46,7 +47,7 @@ impl<Req, Res, Err> std::fmt::Debug for Queued<Req, Res, Err> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let retries = self.history.as_ref().map_or(0, |history| history.retries);
         f.debug_struct("Queued")
-            .field("class", &self.class)
+            .field("priority", &self.priority)
             .field("times", &self.times)
             .field("retries", &retries)
             .finish_non_exhaustive()
@@ -110,7 +111,7 @@ where
     Err: Send + 'static,
 {
     fn class(&self) -> usize {
-        usize::from(self.class)
+        usize::from(self.priority.class())
     }
 
     fn arrived(&mut self, at: Instant) {

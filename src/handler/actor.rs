@@ -2,7 +2,7 @@
 
 use actix::{MailboxError, Message, Recipient};
 
-use super::{Answer, Handler, IntoReply, Reply};
+use super::{Answer, CallContext, Handler, IntoReply, Reply};
 
 /// An actor as a handler; made by [`actor_handler`].
 pub struct ActorHandler<M>
@@ -40,7 +40,7 @@ where
         &self.name
     }
 
-    async fn handle(&self, request: M) -> Reply<Self::Response, Self::Error> {
+    async fn handle(&self, request: M, _: CallContext) -> Reply<Self::Response, Self::Error> {
         match self.recipient.send(request).await {
             Ok(result) => result.into_reply(),
             // An actor that lives may still drop a message unanswered.

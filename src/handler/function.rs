@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use super::{Handler, IntoReply, OnCancel, Reply};
+use super::{CallContext, Handler, IntoReply, OnCancel, Reply};
 
 /// An async function as a handler; made by [`handler_fn`].
 #[derive(Debug, Clone)]
@@ -50,8 +50,56 @@ where
         &self.name
     }
 
-    async fn handle(&self, request: Req) -> Reply<Self::Response, Self::Error> {
+    async fn handle(&self, request: Req, _: CallContext) -> Reply<Self::Response, Self::Error> {
         (self.function)(request).await.into_reply()
+    }
+}
+
+/// An async function that is told of the call beside the request, as a handler; made by [`handler_fn_with_context`].
+#[derive(Debug, Clone)]
+pub struct ContextFn<F, Req> {
+    name: String,
+    function: F,
+    request: PhantomData<fn(Req)>,
+}
+
+/// As [`handler_fn`], for a function that also wants to know how important a request is and how long its caller waits.
+///
+/// ```
+/// use kanaloa::handler_fn_with_context;
+///
+/// let patient = handler_fn_with_context("patient", |n: u32, call| async move {
+///     println!("class {}, {:?} left", call.priority().class(), call.time_left());
+///     Ok::<_, String>(n)
+/// });
+/// # let _ = patient;
+/// ```
+pub fn handler_fn_with_context<F, Req, Fut>(name: impl Into<String>, function: F) -> ContextFn<F, Req>
+where
+    F: Fn(Req, CallContext) -> Fut,
+    Fut: Future,
+    Fut::Output: IntoReply,
+{
+    ContextFn { name: name.into(), function, request: PhantomData }
+}
+
+impl<F, Req, Fut> Handler for ContextFn<F, Req>
+where
+    F: Fn(Req, CallContext) -> Fut + 'static,
+    Req: Send + 'static,
+    Fut: Future,
+    Fut::Output: IntoReply,
+{
+    type Request = Req;
+    type Response = <Fut::Output as IntoReply>::Response;
+    type Error = <Fut::Output as IntoReply>::Error;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn handle(&self, request: Req, context: CallContext) -> Reply<Self::Response, Self::Error> {
+        (self.function)(request, context).await.into_reply()
     }
 }
 
@@ -89,7 +137,7 @@ where
         &self.name
     }
 
-    async fn handle(&self, request: Req) -> Reply<R::Response, R::Error> {
+    async fn handle(&self, request: Req, _: CallContext) -> Reply<R::Response, R::Error> {
         let function = Arc::clone(&self.function);
         match tokio::task::spawn_blocking(move || function(request)).await {
             Ok(returned) => returned.into_reply(),

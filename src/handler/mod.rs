@@ -4,6 +4,7 @@
 //! arbiter (the thread) of its worker pool and never leaves it, so neither it nor its futures need to be `Send`.
 
 mod actor;
+mod context;
 mod function;
 mod source;
 
@@ -11,14 +12,15 @@ use std::future::Future;
 use std::time::Duration;
 
 pub use actor::{ActorHandler, actor_handler};
-pub use function::{BlockingFn, HandlerFn, blocking_fn, handler_fn};
+pub use context::CallContext;
+pub use function::{BlockingFn, ContextFn, HandlerFn, blocking_fn, handler_fn, handler_fn_with_context};
 pub use source::HandlerError;
 pub(crate) use source::{Source, UNNAMED};
 
 /// One instance of a service.
 ///
 /// ```
-/// use kanaloa::{Handler, Reply};
+/// use kanaloa::{CallContext, Handler, Reply};
 ///
 /// struct Doubler;
 ///
@@ -31,7 +33,7 @@ pub(crate) use source::{Source, UNNAMED};
 ///         "doubler"
 ///     }
 ///
-///     async fn handle(&self, request: u32) -> Reply<u32, String> {
+///     async fn handle(&self, request: u32, _: CallContext) -> Reply<u32, String> {
 ///         request.checked_mul(2).ok_or("too large".to_string()).into()
 ///     }
 /// }
@@ -47,7 +49,7 @@ pub trait Handler: 'static {
     /// The name under which its pool is reported, different from that of the dispatcher's other handlers.
     fn name(&self) -> &str;
 
-    /// Answers one request. Called again while earlier calls are still running, as often as the concurrency limit allows.
+    /// Answers one request; `context` tells how important it is and how long its caller waits. Called again while earlier calls are still running, as often as the concurrency limit allows.
     ///
     /// # Cancel safety
     ///
@@ -57,7 +59,11 @@ pub trait Handler: 'static {
     /// # Panics
     ///
     /// A panic is caught: the work has failed, the handler is called again for the next.
-    fn handle(&self, request: Self::Request) -> impl Future<Output = Reply<Self::Response, Self::Error>>;
+    fn handle(
+        &self,
+        request: Self::Request,
+        context: CallContext,
+    ) -> impl Future<Output = Reply<Self::Response, Self::Error>>;
 
     /// What to do with a call whose answer is no longer wanted.
     ///

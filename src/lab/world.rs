@@ -10,7 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::model::{Chance, Job, Nanos, Server, Verdict, nanos};
 use super::outcome::Start;
 use super::scenario::{OnCancel, Service};
-use crate::handler::{Handler, OnCancel as Cancelling, Reply};
+use crate::handler::{CallContext, Handler, OnCancel as Cancelling, Reply};
 use crate::time::Instant;
 
 /// What goes through the dispatchers.
@@ -181,7 +181,7 @@ impl Handler for Model {
         &self.name
     }
 
-    async fn handle(&self, request: Request) -> Reply<(), Failed> {
+    async fn handle(&self, request: Request, _: CallContext) -> Reply<(), Failed> {
         match self.world.call(self.service, &request).await {
             Verdict::Served => Ok(()),
             Verdict::Failed => Err(Failed),

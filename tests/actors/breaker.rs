@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use futures::future::join_all;
 use kanaloa::config::{CircuitBreakerSettings, DispatcherSettings};
 use kanaloa::{
-    CallError, CircuitState, DispatcherHandle, Handler, IntoHandler, PoolState, PushingDispatcher, Reply, Timeout,
-    Work, handler_fn,
+    CallContext, CallError, CircuitState, DispatcherHandle, Handler, IntoHandler, PoolState, PushingDispatcher, Reply,
+    Timeout, Work, handler_fn,
 };
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
@@ -470,7 +470,7 @@ impl Handler for Slots {
         "slots"
     }
 
-    async fn handle(&self, _: u64) -> Reply<(), ()> {
+    async fn handle(&self, _: u64, _: CallContext) -> Reply<(), ()> {
         let _slot = self.slots.acquire().await;
         let was_there = self.hangs.load(Ordering::Relaxed) == 0;
         if !was_there && self.forgets {

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use futures::future::join_all;
 use kanaloa::config::DispatcherSettings;
 use kanaloa::{
-    CallError, DispatcherHandle, Failure, Handler, PushingDispatcher, Rejection, StartError, Timeout, Work, handler_fn,
+    CallContext, CallError, DispatcherHandle, Failure, Handler, PushingDispatcher, Rejection, StartError, Timeout,
+    Work, handler_fn,
 };
 use tokio::time::Instant;
 
@@ -292,7 +293,7 @@ impl Handler for Sometimes {
         self.name
     }
 
-    async fn handle(&self, _: Counted) -> kanaloa::Reply<(), ()> {
+    async fn handle(&self, _: Counted, _: CallContext) -> kanaloa::Reply<(), ()> {
         if self.hangs {
             std::future::pending::<()>().await;
         }

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use actix::prelude::*;
 use futures::future::{join, join_all};
 use kanaloa::{
-    CallError, DispatcherState, Failure, Handler, IntoHandler, OnCancel, PoolState, PushingDispatcher, Rejection,
-    Reply, Timeout, actor_handler, blocking_fn, handler_fn,
+    CallContext, CallError, DispatcherState, Failure, Handler, IntoHandler, OnCancel, PoolState, PushingDispatcher,
+    Rejection, Reply, Timeout, actor_handler, blocking_fn, handler_fn,
 };
 use tokio::time::Instant;
 
@@ -32,7 +32,7 @@ impl Handler for Local {
         "local"
     }
 
-    async fn handle(&self, (): ()) -> Reply<u32, Infallible> {
+    async fn handle(&self, (): (), _: CallContext) -> Reply<u32, Infallible> {
         let calls = Rc::clone(&self.calls);
         tokio::task::yield_now().await;
         calls.set(calls.get() + 1);
@@ -148,7 +148,7 @@ impl Handler for Stubborn {
         "stubborn"
     }
 
-    async fn handle(&self, n: u64) -> Reply<u64, Infallible> {
+    async fn handle(&self, n: u64, _: CallContext) -> Reply<u64, Infallible> {
         self.running.fetch_add(1, Ordering::Relaxed);
         sleep_ms(n).await;
         self.running.fetch_sub(1, Ordering::Relaxed);

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use actix::prelude::*;
 use futures::future::{join, join_all};
 use kanaloa::{
-    CallError, DispatcherState, Failure, Handler, IntoHandler, PoolState, PushingDispatcher, Rejection, Reply,
-    StartError, Stopped, Work, handler_fn,
+    CallContext, CallError, DispatcherState, Failure, Handler, IntoHandler, PoolState, PushingDispatcher, Rejection,
+    Reply, StartError, Stopped, Work, handler_fn,
 };
 use tokio::time::Instant;
 
@@ -112,7 +112,7 @@ impl Handler for Never {
         "never"
     }
 
-    async fn handle(&self, _: u64) -> Reply<u64, Infallible> {
+    async fn handle(&self, _: u64, _: CallContext) -> Reply<u64, Infallible> {
         std::future::pending().await
     }
 }

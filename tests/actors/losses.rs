@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use futures::future::join_all;
 use kanaloa::{
-    CallError, DispatcherState, Failure, Handler, OnCancel, PoolState, PushingDispatcher, Rejection, Reply, Work,
-    handler_fn,
+    CallContext, CallError, DispatcherState, Failure, Handler, OnCancel, PoolState, PushingDispatcher, Rejection,
+    Reply, Work, handler_fn,
 };
 use tokio::time::Instant;
 
@@ -35,7 +35,7 @@ impl Handler for Bomb {
         "bomb"
     }
 
-    async fn handle(&self, n: u64) -> Reply<u32, Infallible> {
+    async fn handle(&self, n: u64, _: CallContext) -> Reply<u32, Infallible> {
         if n == 0 { Reply::gone() } else { Reply::success(self.0) }
     }
 }
@@ -144,7 +144,7 @@ impl Handler for Deadly {
         "deadly"
     }
 
-    async fn handle(&self, n: u64) -> Reply<u64, Infallible> {
+    async fn handle(&self, n: u64, _: CallContext) -> Reply<u64, Infallible> {
         sleep_ms(n).await;
         Reply::success(n)
     }

@@ -9,8 +9,8 @@ use futures::FutureExt;
 use futures::future::{join, join_all};
 use kanaloa::config::DispatcherSettings;
 use kanaloa::{
-    CallError, DispatcherBuilder, DispatcherState, Failure, Handler, OnCancel, PushingDispatcher, Rejection, Reply,
-    StartError, Timeout, Work, handler_fn,
+    CallContext, CallError, DispatcherBuilder, DispatcherState, Failure, Handler, OnCancel, PushingDispatcher,
+    Rejection, Reply, StartError, Timeout, Work, handler_fn,
 };
 use tokio::time::Instant;
 
@@ -65,7 +65,7 @@ impl Handler for Service {
         self.name
     }
 
-    async fn handle(&self, request: u64) -> Reply<&'static str, &'static str> {
+    async fn handle(&self, request: u64, _: CallContext) -> Reply<&'static str, &'static str> {
         let attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
         match (self.act)(attempt, request) {
             Step::Answer(after) => {
@@ -512,7 +512,7 @@ impl Handler for Tripping {
         "tripping"
     }
 
-    async fn handle(&self, _: u64) -> Reply<&'static str, &'static str> {
+    async fn handle(&self, _: u64, _: CallContext) -> Reply<&'static str, &'static str> {
         pending().await
     }
 

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use actix::Arbiter;
 use futures::future::{join, join_all};
 use kanaloa::{
-    CallError, DispatcherState, Failure, Handler, OnCancel, PushingDispatcher, Rejection, Reply, Shutdown, Stopped,
-    handler_fn,
+    CallContext, CallError, DispatcherState, Failure, Handler, OnCancel, PushingDispatcher, Rejection, Reply, Shutdown,
+    Stopped, handler_fn,
 };
 use tokio::time::Instant;
 
@@ -84,7 +84,7 @@ impl Handler for RunsOn {
         "runs on"
     }
 
-    async fn handle(&self, n: u64) -> Reply<u64, Infallible> {
+    async fn handle(&self, n: u64, _: CallContext) -> Reply<u64, Infallible> {
         let _working = Arc::clone(&self.0);
         sleep_ms(n).await;
         Reply::success(n)

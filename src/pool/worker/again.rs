@@ -90,7 +90,7 @@ impl<H: Handler> Carried<'_, H> {
         let retries = history.map_or(0, |history| history.retries);
         let excluded = history.map(|history| history.excluded.clone()).unwrap_or_default();
         let history = Some(Box::new(History { retries, excluded, copies: copies - 1, last: None }));
-        self.duty.queue(Queued { request, claim, class: self.class, times: *self.times, history }, now);
+        self.duty.queue(Queued { request, claim, priority: self.priority, times: *self.times, history }, now);
     }
 
     /// Puts the work where the workers of other handlers, if there are any, take it from.
@@ -98,7 +98,7 @@ impl<H: Handler> Carried<'_, H> {
         let Again { request, retries, copies } = again;
         let excluded = self.history.take().map(|history| history.excluded).unwrap_or_default();
         let history = Some(Box::new(History { retries, excluded, copies, last: Some(error) }));
-        self.duty.queue(Queued { request, claim, class: self.class, times: *self.times, history }, now);
+        self.duty.queue(Queued { request, claim, priority: self.priority, times: *self.times, history }, now);
     }
 }
 

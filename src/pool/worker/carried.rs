@@ -3,7 +3,7 @@
 use crate::time::Instant;
 
 use super::{AnswerOf, ClaimFor, Duty};
-use crate::dispatcher::{CallError, Failure, History, Times};
+use crate::dispatcher::{CallError, Failure, History, Priority, Times};
 use crate::handler::Handler;
 use crate::panics::drop_quietly;
 
@@ -13,7 +13,7 @@ pub(super) struct Carried<'a, H: Handler> {
     pub(super) duty: &'a Duty<H>,
     /// Until it has ended, or goes out again.
     pub(super) claim: Option<ClaimFor<H>>,
-    pub(super) class: u8,
+    pub(super) priority: Priority,
     pub(super) times: &'a Times,
     pub(super) history: Option<Box<History<H::Error>>>,
     /// How many copies are still to go out.

@@ -23,7 +23,7 @@ use super::station::Station;
 use super::worker_pool::{HandlerIs, WorkerGone};
 use crate::control::Outcome;
 use crate::dispatcher::{CallError, Claim, Failure, Queued, earlier};
-use crate::handler::{Answer, Handler, Instruction, OnCancel, Reply};
+use crate::handler::{Answer, CallContext, Handler, Instruction, OnCancel, Reply};
 use crate::panics::{drop_quietly, message_of};
 use crate::queue::{Pull, Seat, Waiting};
 
@@ -151,7 +151,7 @@ impl<H: Handler> Duty<H> {
         timer: &mut SlowTimer,
     ) -> Moment {
         let station = &*self.station;
-        let Queued { request, claim, class, mut times, history } = work;
+        let Queued { request, claim, priority, mut times, history } = work;
         times.since.get_or_insert(started.at);
         if history.is_none() {
             station.meter.waited(|| times.waited(started.at));
@@ -165,13 +165,15 @@ impl<H: Handler> Duty<H> {
             }
         };
         let shown = station.shown(&request);
+        let times_out = station.times_out(started.at, &times);
+        let context = CallContext { priority, gives_up_at: times_out };
         let mut carried =
-            Carried { duty: self, claim: Some(claim), class, times: &times, history, copies, spare, shown };
+            Carried { duty: self, claim: Some(claim), priority, times: &times, history, copies, spare, shown };
         carried.claim.as_mut().into_iter().for_each(Claim::enter_service);
         let slot = Slot::take(&station.meter);
         // In a block of its own, so that a handler that panics before it returns its future is caught too.
         let call = async {
-            let reply = handler.handle(request).await;
+            let reply = handler.handle(request, context).await;
             match &station.check {
                 None => reply,
                 Some(check) => checked(reply, &**check),
@@ -191,7 +193,6 @@ impl<H: Handler> Duty<H> {
                 if let Some(breaker) = &station.breaker {
                     breaker.watch();
                 }
-                let times_out = station.times_out(started.at, &times);
                 let mut copy_due = carried.copy_due(started.at);
                 loop {
                     let first = earlier(copy_due, times_out);
