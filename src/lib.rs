@@ -57,9 +57,9 @@ mod queue;
 mod time;
 
 pub use dispatcher::{
-    AddHandlerError, Call, CallError, DispatcherBuilder, DispatcherHandle, DispatcherState, DispatcherStatus, Failure,
-    HandlerSource, NoSuchPriority, Priority, PushingDispatcher, Rejection, RemoveHandlerError, Shutdown, StartError,
-    Stopped, Timeout, Totals, Work,
+    AddHandlerError, Call, CallError, CopyFailure, DispatcherBuilder, DispatcherHandle, DispatcherState,
+    DispatcherStatus, Failure, HandlerSource, NoSuchPriority, Priority, PushingDispatcher, Rejection,
+    RemoveHandlerError, Shutdown, StartError, Stopped, Timeout, Totals, Work,
 };
 pub use handler::{
     ActorHandler, Answer, BlockingFn, CallContext, ContextFn, Handler, HandlerError, HandlerFn, Instruction,

@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 
 use futures::FutureExt;
 use futures::future::join_all;
-use kanaloa::config::AutothrottleAlgorithm;
+use kanaloa::config::{AutothrottleAlgorithm, ConcurrentDelay};
 use kanaloa::{
     Answer, Call, CallContext, CallError, CircuitState, DispatcherHandle, Handler, HandlerSource, IntoHandler,
     OnCancel, PoolState, Priority, PushingDispatcher, Reply, Shutdown, Totals, Work,
@@ -287,7 +287,8 @@ fn start(plan: &Plan, running: &Running) -> Dispatcher {
     settings.work.request_timeout = plan.request_timeout.map(ms);
     settings.work.at_least_once = plan.at_least_once;
     settings.work.work_retry = plan.work_retry;
-    (settings.work.concurrent_calls, settings.work.concurrent_delay) = (plan.copies.0, ms(plan.copies.1));
+    (settings.work.concurrent_calls, settings.work.concurrent_delay) =
+        (plan.copies.0, ConcurrentDelay::After(ms(plan.copies.1)));
     settings.worker_pool.default_shutdown_timeout = ms(plan.shutdown_timeout);
     match settings.circuit_breaker.as_mut().filter(|_| plan.breaker) {
         None => settings.circuit_breaker = None,

@@ -1,11 +1,15 @@
 //! What holds for a dispatcher, key by key, and where it comes from.
 
+use std::time::Duration;
+
 use super::hocon::{self, Content, Value};
 use super::keys::{self, DEFAULT_DISPATCHER, DEFAULT_PULLING_DISPATCHER, DISPATCHERS, ROOT, STATSD};
 use super::known::Known;
 use super::merged::Merged;
 use super::read::Level;
-use super::settings::{AutothrottleAlgorithm, BackPressureAlgorithm, DispatcherSettings};
+use super::settings::{
+    AutothrottleAlgorithm, BackPressureAlgorithm, ConcurrentDelay, DispatcherSettings, WorkSettings,
+};
 
 /// A setting that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +117,32 @@ fn leaves(known: &Known, path: &str, leaves_found: &mut Vec<String>) {
     }
 }
 
+/// The same for those of each work. Works may ask for copies of their own.
+fn idle_of_work(work: &WorkSettings, key: &str) -> Option<&'static str> {
+    let goes_again = work.work_retry > 0 || work.at_least_once;
+    match key {
+        keys::RETRY_BUDGET_RATIO | keys::RETRY_BUDGET_PER_SECOND | keys::RETRY_BUDGET_WINDOW => match work.retry_budget
+        {
+            None => Some("the retry budget is off"),
+            Some(_) => (!goes_again).then_some("work-retry is 0 and at-least-once off"),
+        },
+        keys::CONCURRENT_BUDGET_RATIO
+        | keys::CONCURRENT_BUDGET_PER_SECOND
+        | keys::CONCURRENT_BUDGET_WINDOW
+        | keys::CALM_AFTER_REFUSAL => match work.concurrent_budget {
+            None => Some("the concurrent budget is off"),
+            Some(_) if work.concurrent_delay == ConcurrentDelay::After(Duration::ZERO) => {
+                Some("all copies go out at once")
+            }
+            Some(_) => None,
+        },
+        keys::CONCURRENT_DELAY if work.concurrent_calls == 1 => {
+            Some("concurrent-calls is 1, unless a work asks for more")
+        }
+        _ => None,
+    }
+}
+
 /// Why a key has no effect under these settings.
 fn idle(settings: &DispatcherSettings, key: &str) -> Option<&'static str> {
     let section = key.split('.').next().unwrap_or_default();
@@ -152,7 +182,7 @@ fn idle(settings: &DispatcherSettings, key: &str) -> Option<&'static str> {
             },
         },
         "metrics" if !is_switch && settings.metrics.is_none() => Some("metrics are off"),
-        _ if key == keys::CONCURRENT_DELAY && settings.work.concurrent_calls == 1 => Some("concurrent-calls is 1"),
+        "work-settings" => idle_of_work(&settings.work, key),
         _ => None,
     }
 }

@@ -32,7 +32,9 @@ pub use all::Settings;
 pub use effective::Effective;
 pub use merged::Merged;
 pub use problem::{Problem, ProblemKind, SettingsError};
+pub(crate) use rules::MOST_COPIES;
 pub use settings::{
     AutothrottleAlgorithm, AutothrottleSettings, BackPressureAlgorithm, BackPressureSettings, CircuitBreakerSettings,
-    DispatcherSettings, MetricsSettings, QueueOrder, QueueSettings, StatsDSettings, WorkSettings, WorkerPoolSettings,
+    ConcurrentBudgetSettings, ConcurrentDelay, DispatcherSettings, MetricsSettings, QueueOrder, QueueSettings,
+    RetryBudgetSettings, StatsDSettings, WorkSettings, WorkerPoolSettings,
 };

@@ -9,7 +9,8 @@ use super::path;
 use super::problem::{Problem, ProblemKind};
 use super::settings::{
     AutothrottleAlgorithm, AutothrottleSettings, BackPressureAlgorithm, BackPressureSettings, CircuitBreakerSettings,
-    DispatcherSettings, MetricsSettings, QueueOrder, QueueSettings, StatsDSettings, WorkSettings, WorkerPoolSettings,
+    ConcurrentBudgetSettings, ConcurrentDelay, DispatcherSettings, MetricsSettings, QueueOrder, QueueSettings,
+    RetryBudgetSettings, StatsDSettings, WorkSettings, WorkerPoolSettings,
 };
 
 const QUEUE_ORDERS: &[(&str, QueueOrder)] =
@@ -113,15 +114,7 @@ impl Reader<'_> {
         Some(DispatcherSettings {
             update_interval: self.duration(keys::UPDATE_INTERVAL)?,
             initial_grace_period: self.duration(keys::INITIAL_GRACE_PERIOD)?,
-            work: WorkSettings {
-                service_timeout: self.duration(keys::SERVICE_TIMEOUT)?,
-                request_timeout: self.optional_duration(keys::REQUEST_TIMEOUT)?,
-                at_least_once: self.switch(keys::AT_LEAST_ONCE)?,
-                work_retry: self.count(keys::WORK_RETRY)?,
-                length_of_display_for_message: self.count(keys::LENGTH_OF_DISPLAY)?,
-                concurrent_calls: self.positive(keys::CONCURRENT_CALLS)?,
-                concurrent_delay: self.duration(keys::CONCURRENT_DELAY)?,
-            },
+            work: self.work()?,
             queue: QueueSettings {
                 capacity: self.positive(keys::QUEUE_CAPACITY)?,
                 order: self.one_of(keys::QUEUE_ORDER, QUEUE_ORDERS)?,
@@ -140,6 +133,46 @@ impl Reader<'_> {
             autothrottle: self.autothrottle()?,
             metrics: self.metrics()?,
         })
+    }
+
+    fn work(&mut self) -> Option<WorkSettings> {
+        Some(WorkSettings {
+            service_timeout: self.duration(keys::SERVICE_TIMEOUT)?,
+            request_timeout: self.optional_duration(keys::REQUEST_TIMEOUT)?,
+            at_least_once: self.switch(keys::AT_LEAST_ONCE)?,
+            work_retry: self.count(keys::WORK_RETRY)?,
+            length_of_display_for_message: self.count(keys::LENGTH_OF_DISPLAY)?,
+            concurrent_calls: self.positive(keys::CONCURRENT_CALLS)?,
+            concurrent_delay: self.concurrent_delay()?,
+            concurrent_budget: self.concurrent_budget()?,
+            retry_budget: self.retry_budget()?,
+        })
+    }
+
+    fn concurrent_delay(&mut self) -> Option<ConcurrentDelay> {
+        self.value(keys::CONCURRENT_DELAY, "a duration such as 50ms, or p95", |scalar| match &*scalar.text {
+            "p95" => Some(ConcurrentDelay::Percentile95),
+            _ => scalar.duration().map(ConcurrentDelay::After),
+        })
+    }
+
+    fn concurrent_budget(&mut self) -> Option<Option<ConcurrentBudgetSettings>> {
+        let settings = ConcurrentBudgetSettings {
+            ratio: self.number(keys::CONCURRENT_BUDGET_RATIO)?,
+            per_second: self.number(keys::CONCURRENT_BUDGET_PER_SECOND)?,
+            window: self.duration(keys::CONCURRENT_BUDGET_WINDOW)?,
+            calm_after_refusal: self.duration(keys::CALM_AFTER_REFUSAL)?,
+        };
+        Some(self.switch(keys::CONCURRENT_BUDGET_ENABLED)?.then_some(settings))
+    }
+
+    fn retry_budget(&mut self) -> Option<Option<RetryBudgetSettings>> {
+        let settings = RetryBudgetSettings {
+            ratio: self.number(keys::RETRY_BUDGET_RATIO)?,
+            per_second: self.number(keys::RETRY_BUDGET_PER_SECOND)?,
+            window: self.duration(keys::RETRY_BUDGET_WINDOW)?,
+        };
+        Some(self.switch(keys::RETRY_BUDGET_ENABLED)?.then_some(settings))
     }
 
     fn circuit_breaker(&mut self) -> Option<Option<CircuitBreakerSettings>> {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::keys;
 use super::settings::{
-    AutothrottleSettings, BackPressureSettings, CircuitBreakerSettings, DispatcherSettings, StatsDSettings,
+    AutothrottleSettings, BackPressureSettings, CircuitBreakerSettings, ConcurrentDelay, DispatcherSettings,
+    StatsDSettings, WorkSettings,
 };
 
 /// The tick of the timers: nothing that is timed can be shorter, and a repeating timer of less would never rest.
@@ -12,7 +13,7 @@ const SHORTEST_TIMER: Duration = Duration::from_millis(1);
 /// Beyond any use, and far from where adding a duration to a point in time overflows.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// More copies of one request than this are a mistake, and a service that gets them is done for.
-const MOST_COPIES: usize = 100;
+pub(crate) const MOST_COPIES: usize = 100;
 /// Room for one metric with a name of usual length.
 const SMALLEST_PACKET: usize = 64;
 /// The most that a UDP datagram carries over IPv4.
@@ -52,12 +53,7 @@ pub(super) fn broken(settings: &DispatcherSettings) -> Vec<Broken> {
     if work.concurrent_calls > MOST_COPIES {
         rules.add(&[keys::CONCURRENT_CALLS], &format!("at most {MOST_COPIES}"), work.concurrent_calls.to_string());
     }
-    rules.not_too_long(keys::CONCURRENT_DELAY, work.concurrent_delay);
-    // The first copy has been given up by then, so the second would never be sent.
-    if work.concurrent_calls > 1 && work.concurrent_delay >= work.service_timeout {
-        let found = format!("{:?} >= {:?}", work.concurrent_delay, work.service_timeout);
-        rules.add(&[keys::CONCURRENT_DELAY, keys::SERVICE_TIMEOUT], "concurrent-delay < service-timeout", found);
-    }
+    rules.copies(work);
 
     rules.at_least_one(keys::QUEUE_CAPACITY, settings.queue.capacity);
 
@@ -98,6 +94,37 @@ struct Rules(Vec<Broken>);
 impl Rules {
     fn add(&mut self, keys: &[&'static str], expected: &str, found: String) {
         self.0.push(Broken { keys: keys.to_vec(), expected: expected.to_owned(), found });
+    }
+
+    fn copies(&mut self, work: &WorkSettings) {
+        if let ConcurrentDelay::After(delay) = work.concurrent_delay {
+            self.not_too_long(keys::CONCURRENT_DELAY, delay);
+            // The first copy has been given up by then, so the second would never be sent.
+            if work.concurrent_calls > 1 && delay >= work.service_timeout {
+                let found = format!("{delay:?} >= {:?}", work.service_timeout);
+                self.add(&[keys::CONCURRENT_DELAY, keys::SERVICE_TIMEOUT], "concurrent-delay < service-timeout", found);
+            }
+        }
+        if let Some(budget) = &work.concurrent_budget {
+            let keys = [keys::CONCURRENT_BUDGET_RATIO, keys::CONCURRENT_BUDGET_PER_SECOND];
+            self.budget(keys, (budget.ratio, budget.per_second), "for no copies, concurrent-calls = 1");
+            self.timer(keys::CONCURRENT_BUDGET_WINDOW, budget.window);
+            self.not_too_long(keys::CALM_AFTER_REFUSAL, budget.calm_after_refusal);
+        }
+        if let Some(budget) = &work.retry_budget {
+            // Work that is to be delivered at least once would wait for ever.
+            let keys = [keys::RETRY_BUDGET_RATIO, keys::RETRY_BUDGET_PER_SECOND];
+            self.budget(keys, (budget.ratio, budget.per_second), "for no retries, work-retry = 0");
+            self.timer(keys::RETRY_BUDGET_WINDOW, budget.window);
+        }
+    }
+
+    fn budget(&mut self, keys: [&'static str; 2], (ratio, per_second): (f64, f64), instead: &str) {
+        self.gain(keys[0], ratio);
+        self.gain(keys[1], per_second);
+        if ratio == 0.0 && per_second == 0.0 {
+            self.add(&keys, &format!("more than 0 of one of the two ({instead})"), "0 and 0".into());
+        }
     }
 
     fn circuit_breaker(&mut self, settings: &CircuitBreakerSettings, service_timeout: Duration) {

@@ -58,8 +58,49 @@ pub struct WorkSettings {
     pub length_of_display_for_message: usize,
     /// How many copies of a request are sent, of which the first success counts. From 1 to 100.
     pub concurrent_calls: usize,
-    /// Time between one copy and the next; zero sends all at once. Less than `service_timeout` where there are copies.
-    pub concurrent_delay: Duration,
+    /// Time between one copy and the next.
+    pub concurrent_delay: ConcurrentDelay,
+    /// What copies that go out later than the first may add to the load; `None` for no such limit.
+    pub concurrent_budget: Option<ConcurrentBudgetSettings>,
+    /// What retries and redeliveries may add to the load; `None` for no such limit.
+    pub retry_budget: Option<RetryBudgetSettings>,
+}
+
+/// Time between one copy of a request and the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConcurrentDelay {
+    /// This long; zero sends all at once. Less than `service_timeout` where there are copies.
+    After(Duration),
+    /// As long as 95 of 100 answers take, as measured: see
+    /// [`ResponseTimes`](crate::control::response_times::ResponseTimes).
+    Percentile95,
+}
+
+/// What copies that go out later than the first may add to the load.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ConcurrentBudgetSettings {
+    /// Copies for each request. Not negative, finite.
+    pub ratio: f64,
+    /// Copies on top of these in each second, for dispatchers with few requests. Not negative, finite; not 0 if `ratio` is.
+    pub per_second: f64,
+    /// How far back requests and copies count. At least 1 ms.
+    pub window: Duration,
+    /// After a refusal no such copy goes out for so long. May be zero.
+    pub calm_after_refusal: Duration,
+}
+
+/// What retries and redeliveries may add to the load.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RetryBudgetSettings {
+    /// Retries for each request. Not negative, finite.
+    pub ratio: f64,
+    /// Retries on top of these in each second, for dispatchers with few requests. Not negative, finite; not 0 if `ratio` is.
+    pub per_second: f64,
+    /// How far back requests and retries count. At least 1 ms.
+    pub window: Duration,
 }
 
 /// The queue between callers and workers.

@@ -4,7 +4,9 @@
 //! timer, clock or lock, so that the same code runs in production, in tests and in simulation.
 
 pub mod breaker;
+pub mod budget;
 pub mod regulator;
+pub mod response_times;
 pub mod throttle;
 
 use std::time::Duration;

@@ -20,7 +20,7 @@ use super::pushing::{Plan, PushingDispatcher};
 use super::shared::Shared;
 use crate::config::{DispatcherSettings, SettingsError};
 use crate::handler::{Handler, HandlerError, IntoHandler, IntoReply};
-use crate::pool::{Check, Clock, CloneRequest, ShowRequest};
+use crate::pool::{Check, Clock, CloneRequest, Extras, ShowRequest};
 use crate::queue::{Backlog, Intake};
 
 /// Describes a [`PushingDispatcher`] and starts it; made by [`PushingDispatcher::builder`].
@@ -133,7 +133,7 @@ where
     }
 
     /// Lets requests go to handlers more than once, as `at-least-once`, `work-retry` and `concurrent-calls` may ask for: a
-    /// copy is kept while a request is at a handler.
+    /// copy is kept while a request is at a handler. A work that asks for copies itself does not need it.
     pub fn clone_requests(self) -> Self
     where
         Req: Clone,
@@ -233,6 +233,7 @@ where
         }
         let since_epoch = clock.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
         let shared = Arc::new(Shared::new(settings.queue.capacity, &settings.work));
+        let extras = Arc::new(Extras::new(&settings.work));
         let intake = Arc::new(Intake::new());
         let backlog = Arc::new(Backlog::new(settings.queue.order));
         let door = Door::new(Arc::clone(&shared), Arc::clone(&intake));
@@ -246,6 +247,7 @@ where
             backlog,
             check,
             clone_request,
+            extras,
             show_request,
             clock: Clock::starting_at(since_epoch),
             // Different keys each time: the standard library's way to randomness.

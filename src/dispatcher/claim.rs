@@ -7,14 +7,16 @@ use parking_lot::Mutex;
 use slab::Slab;
 use smallvec::SmallVec;
 
-use super::error::{CallError, Timeout};
+use super::error::{CallError, CopyFailure, Timeout, all_failed};
 use super::ticket::Ticket;
+use crate::config::MOST_COPIES;
 use crate::panics::drop_quietly;
 
 /// What a carrier of a work holds: the right to answer it, alone or together with others.
 ///
 /// A work has several carriers when copies of it go to several handlers, or when it goes out again while the service still
-/// works on it. The first success answers it; a failure does so only if no other carrier is left.
+/// works on it. The first success answers it; a failure does so only if no other carrier is left, and then the caller is
+/// told what became of each copy.
 #[derive(Debug)]
 pub(crate) enum Claim<Res, Err> {
     Sole(Ticket<Res, Err>),
@@ -66,6 +68,19 @@ impl<Res: Send + 'static, Err: Send + 'static> Claim<Res, Err> {
         }
     }
 
+    /// As [`Claim::end`] for a copy of a work whose attempts came to these failures, of which there is one at least.
+    pub(crate) fn fail(self, failures: Vec<CopyFailure<Err>>) -> Places {
+        match self {
+            Claim::Sole(ticket) => {
+                if let Some(error) = all_failed(failures) {
+                    ticket.end(Err(error));
+                }
+                Places::new()
+            }
+            Claim::Joint(share) => share.fail(failures),
+        }
+    }
+
     /// As [`Claim::end`], for a work that [is over](Claim::is_over).
     pub(crate) fn abandon(self) -> Places {
         match self {
@@ -114,8 +129,26 @@ struct State<Res, Err> {
     /// The carriers that are left.
     carriers: Slab<Carrier>,
     in_service: usize,
-    /// What the last carrier that failed came to.
-    failure: Option<CallError<Err>>,
+    /// What the copies that failed came to.
+    failures: Vec<CopyFailure<Err>>,
+    /// What the last carrier that ended otherwise came to: it is told if no copy failed.
+    other: Option<CallError<Err>>,
+}
+
+impl<Res, Err> State<Res, Err> {
+    /// What the caller is told if no copy succeeds. A work that has failed at a handler cannot be said not to have been
+    /// at one.
+    fn failure(&mut self) -> Option<CallError<Err>> {
+        all_failed(std::mem::take(&mut self.failures)).or_else(|| self.other.take())
+    }
+}
+
+/// How a carrier ends.
+enum End<Res, Err> {
+    Answer(Result<Res, CallError<Err>>),
+    Failures(Vec<CopyFailure<Err>>),
+    /// There is no use in an answer.
+    Abandon,
 }
 
 #[derive(Debug, Default)]
@@ -152,7 +185,13 @@ impl<Res: Send + 'static, Err: Send + 'static> Share<Res, Err> {
         let is_in_service = ticket.is_in_service();
         let mut carriers = Slab::new();
         let key = carriers.insert(Carrier::default());
-        let state = State { ticket: Some(ticket), carriers, in_service: usize::from(is_in_service), failure: None };
+        let state = State {
+            ticket: Some(ticket),
+            carriers,
+            in_service: usize::from(is_in_service),
+            failures: Vec::new(),
+            other: None,
+        };
         Share { joint: Arc::new(Joint { state: Mutex::new(state) }), key, is_in_service, has_ended: false }
     }
 
@@ -201,67 +240,82 @@ impl<Res: Send + 'static, Err: Send + 'static> Share<Res, Err> {
 
 impl<Res, Err> Share<Res, Err> {
     fn end(mut self, answer: Result<Res, CallError<Err>>) -> Places {
-        self.finish(Some(answer))
+        self.finish(End::Answer(answer))
+    }
+
+    fn fail(mut self, failures: Vec<CopyFailure<Err>>) -> Places {
+        self.finish(End::Failures(failures))
     }
 
     fn abandon(mut self) -> Places {
-        self.finish(None)
+        self.finish(End::Abandon)
     }
 
-    /// `None`: there is no use in an answer.
-    fn finish(&mut self, answer: Option<Result<Res, CallError<Err>>>) -> Places {
+    fn finish(&mut self, end: End<Res, Err>) -> Places {
         self.has_ended = true;
         let mut guard = self.joint.state.lock();
         let state = &mut *guard;
         state.carriers.remove(self.key);
         let is_last = state.carriers.is_empty();
-        // No carrier can do better than the first success, nor after the caller's own limit.
-        let over = |timeout: &Timeout| matches!(timeout, Timeout::Request(_) | Timeout::Deadline);
-        let is_final = match &answer {
-            Some(Ok(_)) => true,
-            Some(Err(CallError::TimedOut(timeout))) => over(timeout),
-            _ => false,
-        };
-        let decides = is_last || is_final;
         let is_abandoned = state.ticket.as_ref().is_some_and(Ticket::is_abandoned);
-        let ticket = if decides || is_abandoned { state.ticket.take() } else { None };
+        let decides = is_last || is_abandoned || is_final(&end);
+        let ticket = if decides { state.ticket.take() } else { None };
         leave_service(state, &mut self.is_in_service);
-        let has_ended = ticket.is_some();
-        let others = if has_ended { take_wakers(state) } else { Vec::new() };
-        let places = state.carriers.iter().filter(|_| has_ended).filter_map(|(_, carrier)| carrier.place).collect();
-        // A work that has failed at a handler cannot be said not to have been at one.
-        let answer = match answer {
-            Some(Err(CallError::Rejected(reason))) => {
-                Some(Err(state.failure.take().unwrap_or(CallError::Rejected(reason))))
+        let others = if ticket.is_some() { take_wakers(state) } else { Vec::new() };
+        let is_over = ticket.is_some();
+        let places = state.carriers.iter().filter(|_| is_over).filter_map(|(_, carrier)| carrier.place).collect();
+        // Destructors of answers are not ours, so they run when the lock is released.
+        let mut unused = Unused { failures: Vec::new(), answers: Vec::new() };
+        let answer = match end {
+            End::Abandon => None,
+            End::Answer(Ok(response)) => Some(Ok(response)),
+            End::Answer(Err(error)) if is_over && is_final_error(&error) => Some(Err(error)),
+            End::Answer(Err(error)) => {
+                // A refusal tells less than what another came to.
+                let tells_less = matches!(error, CallError::Rejected(_)) && state.other.is_some();
+                let dropped = if tells_less { Some(error) } else { state.other.replace(error) };
+                unused.answers.extend(dropped.map(Err));
+                if is_over { state.failure().map(Err) } else { None }
             }
-            answer => answer,
+            End::Failures(failures) => {
+                let room = MOST_COPIES.saturating_sub(state.failures.len());
+                let mut failures = failures.into_iter();
+                state.failures.extend(failures.by_ref().take(room));
+                unused.failures.extend(failures);
+                if is_over { state.failure().map(Err) } else { None }
+            }
         };
-        let forgotten = match (ticket, answer) {
-            (None, Some(Err(failure))) => {
-                let forgotten = state.failure.replace(failure).map(Err);
-                drop(guard);
-                forgotten
-            }
+        drop(guard);
+        match (ticket, answer) {
+            (Some(ticket), Some(answer)) if !is_abandoned => ticket.end(answer),
             (ticket, answer) => {
-                drop(guard);
-                match (ticket, answer) {
-                    (Some(ticket), Some(answer)) if !is_abandoned => {
-                        ticket.end(answer);
-                        None
-                    }
-                    (ticket, answer) => {
-                        if let Some(ticket) = ticket {
-                            ticket.abandon();
-                        }
-                        answer
-                    }
-                }
+                ticket.into_iter().for_each(Ticket::abandon);
+                unused.answers.extend(answer);
             }
-        };
-        drop_quietly(forgotten);
+        }
+        drop_quietly(unused);
         others.into_iter().for_each(Waker::wake);
         places
     }
+}
+
+/// What no caller will see.
+struct Unused<Res, Err> {
+    failures: Vec<CopyFailure<Err>>,
+    answers: Vec<Result<Res, CallError<Err>>>,
+}
+
+/// Whether no other carrier can do better: after the first success, or the caller's own limit.
+fn is_final<Res, Err>(end: &End<Res, Err>) -> bool {
+    match end {
+        End::Answer(Ok(_)) => true,
+        End::Answer(Err(error)) => is_final_error(error),
+        End::Failures(_) | End::Abandon => false,
+    }
+}
+
+fn is_final_error<Err>(error: &CallError<Err>) -> bool {
+    matches!(error, CallError::TimedOut(Timeout::Request(_) | Timeout::Deadline))
 }
 
 fn leave_service<Res, Err>(state: &mut State<Res, Err>, is_in_service: &mut bool) {
@@ -284,7 +338,7 @@ impl<Res, Err> Drop for Share<Res, Err> {
         let state = &mut *guard;
         state.carriers.remove(self.key);
         let is_last = state.carriers.is_empty();
-        let (ticket, failure) = if is_last { (state.ticket.take(), state.failure.take()) } else { (None, None) };
+        let (ticket, failure) = if is_last { (state.ticket.take(), state.failure()) } else { (None, None) };
         leave_service(state, &mut self.is_in_service);
         drop(guard);
         match (ticket, failure) {

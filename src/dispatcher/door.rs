@@ -7,10 +7,10 @@ use crate::time::Instant;
 
 use super::claim::Claim;
 use super::error::Rejection;
-use super::queued::{Queued, Times};
+use super::queued::{Course, Queued, Times};
 use super::shared::{Gate, Shared, Totals};
 use super::ticket::{ReplyTo, Ticket};
-use super::work::Work;
+use super::work::{Copies, Work};
 use crate::control::regulator::{Admission, Applicant, Refusal};
 use crate::queue::Intake;
 
@@ -105,8 +105,9 @@ where
         let claim = Claim::Sole(Ticket::queued(Arc::clone(&self.shared), reply_to));
         let Admitted { since, sheds_at } = admitted;
         let times = Times { since, deadline: work.deadline, sheds_at };
-        let Work { request, priority, .. } = work;
-        self.intake.push(Queued { request, claim, priority, times, history: None });
+        let Work { request, priority, copies, .. } = work;
+        let course = copies.map(|Copies { count, clone }| Box::new(Course::with_copies(count - 1, Some(clone))));
+        self.intake.push(Queued { request, claim, priority, times, course });
     }
 }
 

@@ -61,7 +61,7 @@ pub enum Rejection {
 }
 
 /// How a work failed at the service.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum Failure<E> {
     /// The service's own error.
@@ -80,6 +80,33 @@ pub enum Failure<E> {
     /// see `default-shutdown-timeout`.
     #[error("cut off before the handler answered")]
     CutOff,
+    /// Copies of it went to handlers, and all came to nothing: what each came to, in the order in which they did. Of a
+    /// copy that was tried again it is the last that counts. If none was answered in time, that is told as a
+    /// [`Timeout`] instead.
+    #[error("all {} copies failed, the last at {}", .0.len(), last(.0))]
+    Copies(Vec<CopyFailure<E>>),
+}
+
+/// What one copy of a request came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CopyFailure<E> {
+    /// The name of the handler where it was.
+    pub handler: String,
+    /// What became of it there.
+    pub error: CallError<E>,
+}
+
+fn last<E: std::fmt::Display>(failures: &[CopyFailure<E>]) -> String {
+    failures.last().map(|failure| format!("{}: {}", failure.handler, failure.error)).unwrap_or_default()
+}
+
+/// What the caller of a work is told whose copies came to these; `None` if there are none.
+pub(super) fn all_failed<E>(mut failures: Vec<CopyFailure<E>>) -> Option<CallError<E>> {
+    let were_not_answered = failures.iter().all(|failure| matches!(failure.error, CallError::TimedOut(_)));
+    if failures.len() > 1 && !were_not_answered {
+        return Some(CallError::Failed(Failure::Copies(failures)));
+    }
+    failures.pop().map(|failure| failure.error)
 }
 
 /// Which time ran out.

@@ -18,11 +18,11 @@ mod work;
 
 pub use builder::{DispatcherBuilder, StartError};
 pub(crate) use claim::Claim;
-pub use error::{CallError, Failure, Rejection, Timeout};
+pub use error::{CallError, CopyFailure, Failure, Rejection, Timeout};
 pub use handle::{Call, DispatcherHandle, Stopped};
 pub use pools::{AddHandlerError, HandlerSource, RemoveHandlerError};
 pub use pushing::PushingDispatcher;
-pub(crate) use queued::{History, Queued, Times, earlier};
+pub(crate) use queued::{Course, Queued, Times, earlier};
 
 pub use shared::Totals;
 pub(crate) use shared::{Arrivals, Shared};

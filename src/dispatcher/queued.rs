@@ -5,9 +5,10 @@ use std::time::Duration;
 use crate::time::Instant;
 
 use super::claim::{Claim, Places};
-use super::error::{CallError, Rejection, Timeout};
+use super::error::{CallError, CopyFailure, Rejection, Timeout, all_failed};
 use super::work::Priority;
 use crate::panics::drop_quietly;
+use crate::pool::CloneRequest;
 use crate::queue::{Excluded, Patience, Waiting};
 
 /// A work that was let in, with all that is needed to serve or to refuse it.
@@ -16,8 +17,8 @@ pub(crate) struct Queued<Req, Res, Err> {
     pub(crate) claim: Claim<Res, Err>,
     pub(crate) priority: Priority,
     pub(crate) times: Times,
-    /// `None` for a work that has not been at a handler.
-    pub(crate) history: Option<Box<History<Err>>>,
+    /// `None` for a work that has not been at a handler and is like all others.
+    pub(crate) course: Option<Box<Course<Req, Err>>>,
 }
 
 /// The times of a work.
@@ -31,21 +32,42 @@ pub(crate) struct Times {
     pub(crate) sheds_at: Option<Instant>,
 }
 
-/// What has become of a work at handlers so far.
-pub(crate) struct History<Err> {
+/// What makes a work take another course than all others, or than once to one handler.
+pub(crate) struct Course<Req, Err> {
+    /// Whether it has been at a handler, or a copy of it has.
+    pub(crate) has_been_out: bool,
     /// How often it has failed and was tried again for that.
     pub(crate) retries: u32,
     /// The handlers that should not get it again, while there are others.
     pub(crate) excluded: Excluded,
     /// How many copies of it are still to go out.
     pub(crate) copies: usize,
-    /// What the caller is told if nothing better comes.
-    pub(crate) last: Option<CallError<Err>>,
+    /// How its request is copied, where it knows that itself.
+    pub(crate) clone_request: Option<CloneRequest<Req>>,
+    /// What copies before this one have come to.
+    pub(crate) failures: Vec<CopyFailure<Err>>,
+    /// What this one has come to, if it goes out again.
+    pub(crate) last: Option<CopyFailure<Err>>,
+}
+
+impl<Req, Err> Course<Req, Err> {
+    /// The course of a work that is to have so many copies beside the first.
+    pub(crate) fn with_copies(copies: usize, clone_request: Option<CloneRequest<Req>>) -> Self {
+        Course {
+            has_been_out: false,
+            retries: 0,
+            excluded: Excluded::new(),
+            copies,
+            clone_request,
+            failures: Vec::new(),
+            last: None,
+        }
+    }
 }
 
 impl<Req, Res, Err> std::fmt::Debug for Queued<Req, Res, Err> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let retries = self.history.as_ref().map_or(0, |history| history.retries);
+        let retries = self.course.as_ref().map_or(0, |course| course.retries);
         f.debug_struct("Queued")
             .field("priority", &self.priority)
             .field("times", &self.times)
@@ -123,7 +145,7 @@ where
     }
 
     fn expires_at(&self, patience: Patience) -> Option<Instant> {
-        if self.history.is_some() {
+        if self.course.as_ref().is_some_and(|course| course.has_been_out) {
             return self.times.ends_at(patience.request_timeout);
         }
         self.times.sheds_at.or_else(|| self.times.since?.checked_add(patience.in_queue()?))
@@ -139,8 +161,8 @@ where
 
     fn refuse(mut self, reason: Rejection) {
         // One that has been at a handler cannot be said not to have been.
-        let error = self.history.take().and_then(|history| history.last).unwrap_or(CallError::Rejected(reason));
-        self.fail(error);
+        let failures = self.course.take().map(|course| course.failures.into_iter().chain(course.last).collect());
+        self.fail(failures.and_then(all_failed).unwrap_or(CallError::Rejected(reason)));
     }
 
     fn waits_at(&mut self, place: u64) {
@@ -152,6 +174,6 @@ where
     }
 
     fn excluded(&mut self) -> Option<&mut Excluded> {
-        self.history.as_mut().map(|history| &mut history.excluded)
+        self.course.as_mut().map(|course| &mut course.excluded)
     }
 }

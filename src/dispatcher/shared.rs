@@ -317,6 +317,11 @@ impl Shared {
         self.is_at_rest.store(is_at_rest, Ordering::Relaxed);
     }
 
+    /// How many works have been refused, at the door or later.
+    pub(crate) fn refusals(&self) -> u64 {
+        self.door.0.refused.load(Ordering::Relaxed) + self.inside.0.shed.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn arrivals(&self) -> Arrivals {
         let door = &self.door.0;
         let refused = door.refused.load(Ordering::Relaxed);

@@ -9,6 +9,8 @@ use actix::Message;
 use thiserror::Error;
 
 use super::error::CallError;
+use crate::config::MOST_COPIES;
+use crate::pool::CloneRequest;
 
 /// A request with what the dispatcher should know of it; also the message that an actix application sends to the
 /// dispatcher's address.
@@ -21,13 +23,15 @@ pub struct Work<Req, Res, Err> {
     #[expect(dead_code, reason = "who is served within a class is not judged yet")]
     pub(crate) user: Option<u64>,
     pub(crate) deadline: Option<Instant>,
+    /// How often its request goes out, if not as often as that of others.
+    pub(super) copies: Option<Copies<Req>>,
     answer: PhantomData<fn() -> (Res, Err)>,
 }
 
 impl<Req, Res, Err> Work<Req, Res, Err> {
     /// A request of the default priority, of no particular user, with no deadline of its own.
     pub fn new(request: Req) -> Self {
-        Work { request, priority: Priority::default(), user: None, deadline: None, answer: PhantomData }
+        Work { request, priority: Priority::default(), user: None, deadline: None, copies: None, answer: PhantomData }
     }
 
     /// How important it is when not everything can be served.
@@ -51,6 +55,25 @@ impl<Req, Res, Err> Work<Req, Res, Err> {
     }
 }
 
+impl<Req: Clone, Res, Err> Work<Req, Res, Err> {
+    /// Sends so many copies of this request, whatever `concurrent-calls` says for all: the first success answers it and the
+    /// others are given up. They go out `concurrent-delay` after one another. From 1, for no copies, to 100; what is outside
+    /// counts as the nearer of the two. Needs no [`clone_requests`](crate::DispatcherBuilder::clone_requests).
+    #[must_use]
+    pub fn concurrent_calls(self, count: usize) -> Self {
+        let copies = Copies { count: count.clamp(1, MOST_COPIES), clone: Req::clone };
+        Work { copies: Some(copies), ..self }
+    }
+}
+
+/// How often a request goes out.
+#[derive(Debug, Clone)]
+pub(super) struct Copies<Req> {
+    /// At least one.
+    pub(super) count: usize,
+    pub(super) clone: CloneRequest<Req>,
+}
+
 impl<Req, Res, Err> From<Req> for Work<Req, Res, Err> {
     fn from(request: Req) -> Self {
         Work::new(request)
@@ -72,6 +95,12 @@ impl Priority {
     pub const HIGHEST: Priority = Priority(0);
     /// The class that is refused first.
     pub const LOWEST: Priority = Priority(5);
+
+    /// The next class that is served worse; the lowest has none and stays.
+    #[must_use]
+    pub(crate) fn lowered(self) -> Priority {
+        Priority(self.0 + 1).min(Priority::LOWEST)
+    }
 
     /// The class as a number: 0 (best) to 5.
     pub fn class(self) -> u8 {

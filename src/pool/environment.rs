@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::{Message, Recipient, WeakRecipient};
 
+use super::extras::Extras;
 use super::meter::{Clock, PoolStats};
 use super::names::Names;
 use super::redelivery::CloneRequest;
@@ -53,6 +54,7 @@ where
     pub(crate) expirer: Recipient<ExpireAt>,
     pub(crate) check: Option<Check<Res, Err>>,
     pub(crate) clone_request: Option<CloneRequest<Req>>,
+    pub(crate) extras: Arc<Extras>,
     pub(crate) show_request: Option<ShowRequest<Req>>,
     pub(crate) clock: Clock,
     /// What random choices start from.

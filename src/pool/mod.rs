@@ -3,6 +3,7 @@
 mod autothrottler;
 mod circuit_breaker;
 mod environment;
+mod extras;
 mod meter;
 mod names;
 mod redelivery;
@@ -14,6 +15,7 @@ mod worker;
 mod worker_pool;
 
 pub(crate) use environment::{PoolChange, PoolEnvironment, PoolEvent};
+pub(crate) use extras::Extras;
 pub(crate) use meter::{Clock, PoolStats};
 pub(crate) use names::Names;
 pub(crate) use redelivery::CloneRequest;

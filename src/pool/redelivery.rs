@@ -1,13 +1,16 @@
 //! Which works go to a handler again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use log::error;
 
-use crate::config::WorkSettings;
-use crate::dispatcher::{CallError, Failure, Timeout};
+use super::extras::Extras;
+use crate::config::{ConcurrentDelay, WorkSettings};
+use crate::dispatcher::{CallError, Course, Failure, Timeout};
 use crate::panics::message_of;
+use crate::time::Instant;
 
 /// Copies a request.
 pub(crate) type CloneRequest<Req> = fn(&Req) -> Req;
@@ -15,64 +18,95 @@ pub(crate) type CloneRequest<Req> = fn(&Req) -> Req;
 /// Which works go to a handler more than once, as the settings ask for.
 #[derive(Debug)]
 pub(crate) struct Redelivery<Req> {
-    clone: CloneRequest<Req>,
+    /// `None` if no work goes out again, but for those that ask for copies themselves.
+    clone: Option<CloneRequest<Req>>,
     /// How many copies of a work there are.
     copies: usize,
     /// How long after one copy the next goes out.
-    copy_delay: Duration,
+    copy_delay: ConcurrentDelay,
     /// How often a failed work is tried again.
     retries: u32,
     /// Whether works that nobody answered go out again, however often.
     at_least_once: bool,
+    pub(super) extras: Arc<Extras>,
+}
+
+/// How a work goes out again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// As the next copy.
+    Copy,
+    /// Once more, as one that has been tried again so often.
+    Retry { retries: u32 },
+    /// Once more, since nobody has answered it.
+    Redelivery,
 }
 
 impl<Req> Redelivery<Req> {
-    /// `None` if no work ever goes out again.
-    pub(crate) fn new(clone: Option<CloneRequest<Req>>, work: &WorkSettings) -> Option<Self> {
-        let clone = clone.filter(|_| work.work_retry > 0 || work.at_least_once || work.concurrent_calls > 1)?;
-        Some(Redelivery {
-            clone,
+    pub(crate) fn new(clone: Option<CloneRequest<Req>>, work: &WorkSettings, extras: Arc<Extras>) -> Self {
+        Redelivery {
+            clone: clone.filter(|_| work.work_retry > 0 || work.at_least_once || work.concurrent_calls > 1),
             copies: work.concurrent_calls,
             copy_delay: work.concurrent_delay,
             retries: work.work_retry,
             at_least_once: work.at_least_once,
-        })
+            extras,
+        }
     }
 
-    /// How many copies of a new work are still to go out when its first does.
-    pub(crate) fn further_copies(&self) -> usize {
-        self.copies - 1
+    /// Whether a work of this course may go out again at all.
+    #[inline]
+    pub(crate) fn concerns<Err>(&self, course: Option<&Course<Req, Err>>) -> bool {
+        self.clone.is_some() || course.is_some()
     }
 
-    pub(crate) fn copy_delay(&self) -> Duration {
-        self.copy_delay
+    /// How many copies of a work are still to go out when it does, and its request once more if it may have to go out again.
+    pub(crate) fn spare<Err>(&self, request: &Req, course: Option<&Course<Req, Err>>) -> (usize, Option<Req>) {
+        let (copies, retried) = course.map_or((self.copies - 1, 0), |course| (course.copies, course.retries));
+        let goes_again = self.clone.is_some() && (self.at_least_once || retried < self.retries);
+        let spare = if copies > 0 || goes_again { self.copy(request, course) } else { None };
+        (copies, spare)
     }
 
-    /// A copy of a request that may have to go out again after it has been tried again `retried` times.
-    pub(crate) fn spare(&self, request: &Req, retried: u32, further_copies: usize) -> Option<Req> {
-        if self.at_least_once || retried < self.retries || further_copies > 0 { self.copy(request) } else { None }
-    }
-
-    pub(crate) fn copy(&self, request: &Req) -> Option<Req> {
-        let cloned = catch_unwind(AssertUnwindSafe(|| (self.clone)(request)));
+    pub(crate) fn copy<Err>(&self, request: &Req, course: Option<&Course<Req, Err>>) -> Option<Req> {
+        let clone = course.and_then(|course| course.clone_request).or(self.clone)?;
+        let cloned = catch_unwind(AssertUnwindSafe(|| clone(request)));
         cloned
             .map_err(|panic| error!("a request cannot be copied and will not go out again: {}", message_of(panic)))
             .ok()
     }
 
-    /// Whether a copy that has come to this leaves something to hope for from the next.
-    pub(crate) fn is_worth_another<E>(&self, error: &CallError<E>) -> bool {
-        matches!(error, CallError::Failed(_) | CallError::TimedOut(Timeout::Service(_)))
+    /// Whether all copies go out at once, so that they need no budget.
+    pub(crate) fn copies_at_once(&self) -> bool {
+        self.copy_delay == ConcurrentDelay::After(Duration::ZERO)
     }
 
-    /// Whether a work whose attempt has come to this goes out again, and how often it has been tried again then.
-    pub(crate) fn again<E>(&self, error: &CallError<E>, retried: u32) -> Option<u32> {
+    /// When the copy after one that started then goes out; `None` if that is not known.
+    pub(crate) fn copy_due(&self, started: Instant) -> Option<Instant> {
+        let delay = match self.copy_delay {
+            ConcurrentDelay::After(delay) => delay,
+            ConcurrentDelay::Percentile95 => self.extras.percentile_95()?,
+        };
+        started.checked_add(delay)
+    }
+
+    /// How a work goes out again whose attempt has come to this, after it has been tried again `retried` times and with so
+    /// many copies still to go out, if it does.
+    pub(crate) fn again<E>(&self, error: &CallError<E>, retried: u32, copies: usize) -> Option<Again> {
+        // The next copy need not wait for its time when this one has come to nothing.
+        let has_hope = matches!(error, CallError::Failed(_) | CallError::TimedOut(Timeout::Service(_)));
+        if copies > 0 && has_hope { Some(Again::Copy) } else { self.once_more(error, retried) }
+    }
+
+    /// As [`Redelivery::again`] where there is no other copy to be had.
+    pub(crate) fn once_more<E>(&self, error: &CallError<E>, retried: u32) -> Option<Again> {
+        self.clone?;
         match error {
             // The caller's own limits have passed.
             CallError::Rejected(_) | CallError::TimedOut(Timeout::Request(_) | Timeout::Deadline) => None,
-            CallError::TimedOut(Timeout::Service(_)) => self.at_least_once.then_some(retried),
-            CallError::Failed(Failure::HandlerGone | Failure::CutOff) if self.at_least_once => Some(retried),
-            CallError::Failed(_) => (retried < self.retries).then(|| retried + 1),
+            CallError::TimedOut(Timeout::Service(_)) => self.at_least_once.then_some(Again::Redelivery),
+            CallError::Failed(Failure::HandlerGone | Failure::CutOff) if self.at_least_once => Some(Again::Redelivery),
+            CallError::Failed(_) => (retried < self.retries).then(|| Again::Retry { retries: retried + 1 }),
         }
     }
 }
@@ -86,42 +120,71 @@ mod tests {
     const GONE: CallError<()> = CallError::Failed(Failure::HandlerGone);
     const FAILED: CallError<()> = CallError::Failed(Failure::Service(()));
 
+    type Plain<'a> = Option<&'a Course<u32, ()>>;
+
     fn redelivery(retries: u32, at_least_once: bool) -> Redelivery<u32> {
         let mut work = DispatcherSettings::default().work;
         (work.work_retry, work.at_least_once) = (retries, at_least_once);
-        Redelivery::new(Some(u32::clone), &work).unwrap()
+        let extras = Arc::new(Extras::new(&work));
+        Redelivery::new(Some(u32::clone), &work, extras)
+    }
+
+    fn tried_again(retries: u32, copies: usize) -> Course<u32, ()> {
+        Course { retries, ..Course::with_copies(copies, None) }
     }
 
     #[test]
     fn nothing_is_copied_where_nothing_goes_out_again() {
-        assert!(Redelivery::new(Some(u32::clone), &DispatcherSettings::default().work).is_none());
-        let twice = redelivery(2, false);
-        assert_eq!((twice.spare(&7, 1, 0), twice.spare(&7, 2, 0), twice.spare(&7, 2, 1)), (Some(7), None, Some(7)));
-        assert_eq!(redelivery(0, true).spare(&7, 100, 0), Some(7));
+        assert!(!redelivery(0, false).concerns(Plain::None));
+        let spare =
+            |redelivery: Redelivery<u32>, retries, copies| redelivery.spare(&7, Some(&tried_again(retries, copies)));
+        assert_eq!(spare(redelivery(2, false), 1, 0), (0, Some(7)));
+        assert_eq!(spare(redelivery(2, false), 2, 0), (0, None));
+        assert_eq!(spare(redelivery(2, false), 2, 1), (1, Some(7)));
+        assert_eq!(spare(redelivery(0, true), 100, 0), (0, Some(7)));
+    }
+
+    #[test]
+    fn a_work_that_asks_for_copies_can_be_copied_where_others_cannot() {
+        let none = redelivery(0, false);
+        assert_eq!(none.spare(&7, Some(&tried_again(0, 1))), (1, None));
+        let course = Course::<_, ()>::with_copies(1, Some(u32::clone));
+        assert!(none.concerns(Some(&course)));
+        assert_eq!(none.spare(&7, Some(&course)), (1, Some(7)));
     }
 
     #[test]
     fn failures_are_tried_again_so_often() {
         let twice = redelivery(2, false);
         for error in [FAILED, GONE, CallError::Failed(Failure::Unanswered)] {
-            assert_eq!([0, 1, 2].map(|retried| twice.again(&error, retried)), [Some(1), Some(2), None]);
+            let again = |retries| Some(Again::Retry { retries });
+            assert_eq!([0, 1, 2].map(|retried| twice.again(&error, retried, 0)), [again(1), again(2), None]);
         }
-        assert_eq!(twice.again(&SERVICE, 0), None);
+        assert_eq!(twice.again(&SERVICE, 0, 0), None);
+    }
+
+    #[test]
+    fn the_next_copy_comes_before_a_retry() {
+        let both = redelivery(2, true);
+        for error in [FAILED, GONE, SERVICE] {
+            assert_eq!(both.again(&error, 0, 1), Some(Again::Copy));
+        }
     }
 
     #[test]
     fn what_nobody_answered_goes_out_again_for_ever() {
         let always = redelivery(0, true);
-        assert_eq!((always.again(&SERVICE, 0), always.again(&GONE, 0)), (Some(0), Some(0)));
+        let again = Some(Again::Redelivery);
+        assert_eq!((always.again(&SERVICE, 0, 0), always.again(&GONE, 0, 0)), (again, again));
         // A failure is an answer.
-        assert_eq!(always.again(&FAILED, 0), None);
+        assert_eq!(always.again(&FAILED, 0, 0), None);
     }
 
     #[test]
     fn the_callers_limits_are_final() {
         let both = redelivery(1, true);
         for error in [CallError::TimedOut(Timeout::Deadline), CallError::TimedOut(Timeout::Request(Duration::ZERO))] {
-            assert_eq!(both.again::<()>(&error, 0), None);
+            assert_eq!(both.again::<()>(&error, 0, 1), None);
         }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct Station<H: Handler> {
     pub(crate) handler: RefCell<Option<Rc<H>>>,
     pub(crate) meter: Rc<Meter>,
     pub(crate) check: Option<Check<H::Response, H::Error>>,
-    pub(crate) redelivery: Option<Redelivery<H::Request>>,
+    pub(crate) redelivery: Redelivery<H::Request>,
     pub(crate) show: Option<ShowRequest<H::Request>>,
     /// Characters of a request in the log.
     pub(crate) display_length: usize,
@@ -75,6 +75,7 @@ impl<H: Handler> Station<H> {
             CallError::Failed(Failure::Unanswered) => "failed: the handler did not answer".to_string(),
             CallError::Failed(Failure::HandlerGone) => "failed: handler gone".to_string(),
             CallError::Failed(Failure::CutOff) => "cut off".to_string(),
+            CallError::Failed(Failure::Copies(_)) => "failed with all its copies".to_string(),
             CallError::TimedOut(timeout) => format!("timed out: {timeout}"),
             CallError::Rejected(rejection) => format!("rejected: {rejection}"),
         };

@@ -197,7 +197,7 @@ impl<H: Handler> WorkerPool<H> {
             handler: RefCell::new(None),
             meter,
             check: self.environment.check.clone(),
-            redelivery: Redelivery::new(self.environment.clone_request, work),
+            redelivery: Redelivery::new(self.environment.clone_request, work, Arc::clone(&self.environment.extras)),
             show: self.environment.show_request,
             display_length: work.length_of_display_for_message,
             service_timeout: work.service_timeout,

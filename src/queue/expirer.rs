@@ -7,8 +7,9 @@ use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, 
 
 use super::{Backlog, Patience, Waiting};
 use crate::dispatcher::{Shared, Stop};
+use crate::pool::Extras;
 
-/// A work will have waited too long then.
+/// A work will have waited too long then, or may be pulled that was put off.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct ExpireAt(pub(crate) Instant);
@@ -37,18 +38,20 @@ impl<T: Waiting> ExpirerBell<T> {
     }
 }
 
-/// Answers works that have waited too long, at the millisecond in which they have. It has one timer, for the work
+/// Answers works that have waited too long, at the millisecond in which they have, and lets go those that were put off for
+/// want of a retry. It has one timer, for the work
 /// whose patience ends first; the queue's own actor, which is on the path of every request, has none.
 #[derive(Debug)]
 pub(crate) struct Expirer<T: Waiting> {
     shared: Arc<Shared>,
     backlog: Arc<Backlog<T>>,
+    extras: Arc<Extras>,
     timer: Option<(Instant, SpawnHandle)>,
 }
 
 impl<T: Waiting> Expirer<T> {
-    pub(crate) fn new(shared: Arc<Shared>, backlog: Arc<Backlog<T>>) -> Self {
-        Expirer { shared, backlog, timer: None }
+    pub(crate) fn new(shared: Arc<Shared>, backlog: Arc<Backlog<T>>, extras: Arc<Extras>) -> Self {
+        Expirer { shared, backlog, extras, timer: None }
     }
 
     fn look_at(&mut self, at: Instant, ctx: &mut Context<Self>) {
@@ -74,6 +77,8 @@ impl<T: Waiting> Expirer<T> {
             let drop_rate = self.shared.admission().drop_rate();
             expired.into_iter().for_each(|work| work.expire(now, patience, drop_rate));
         }
+        let extras = &self.extras;
+        self.backlog.release(now, || if extras.takes_retry(now) { Ok(()) } else { Err(extras.next_retry(now)) });
         if let Some(at) = self.backlog.next_expiry(|work| work.expires_at(patience)) {
             self.look_at(at, ctx);
         }

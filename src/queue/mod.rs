@@ -17,6 +17,6 @@ pub(crate) use actor::{Doorbell, QueueActor};
 pub(crate) use backlog::{Backlog, GateView, PoolKey, Pull, Seat, SeatView};
 pub(crate) use expirer::{ExpireAt, Expirer};
 pub(crate) use intake::Intake;
-pub(crate) use retries::Excluded;
+pub(crate) use retries::{Excluded, RetryTimes};
 pub(crate) use sampler::{QueueSampler, Resume};
 pub(crate) use waiting::{Patience, Waiting};

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::future::join_all;
-use kanaloa::config::DispatcherSettings;
+use kanaloa::config::{ConcurrentDelay, DispatcherSettings};
 use kanaloa::{
     CallContext, CallError, DispatcherHandle, Failure, Handler, PushingDispatcher, Rejection, StartError, Timeout,
-    Work, handler_fn,
+    Work, handler_fn, handler_fn_with_context,
 };
 use tokio::time::Instant;
 
@@ -20,7 +20,7 @@ fn copying(calls: usize, delay: u64) -> DispatcherSettings {
     let mut settings = fixed_and_open(4);
     settings.circuit_breaker = None;
     settings.work.concurrent_calls = calls;
-    settings.work.concurrent_delay = ms(delay);
+    settings.work.concurrent_delay = ConcurrentDelay::After(ms(delay));
     settings
 }
 
@@ -50,6 +50,14 @@ fn seen(log: &Log) -> Vec<(u64, &'static str)> {
     let mut seen = log.lock().unwrap().clone();
     seen.sort_unstable();
     seen
+}
+
+/// The handlers where copies of a work failed.
+fn failures<'a>(answer: &'a Result<&'static str, CallError<&'static str>>) -> Vec<&'a str> {
+    match answer {
+        Err(CallError::Failed(Failure::Copies(copies))) => copies.iter().map(|copy| &*copy.handler).collect(),
+        other => panic!("{other:?}"),
+    }
 }
 
 async fn busy(handle: &Dispatcher) -> usize {
@@ -83,14 +91,102 @@ fn the_first_success_wins_and_earlier_failures_are_forgotten() {
 }
 
 #[test]
-fn only_when_all_fail_does_the_caller_see_a_failure() {
+fn only_when_all_fail_does_the_caller_see_a_failure_and_it_sees_them_all() {
     virtual_time(async {
         let (handle, log) = start(copying(2, 0), &[("bad", 10, false), ("worse", 50, false)]);
         let start = Instant::now();
-        assert_eq!(timed(handle.call(()), start).await, (Err(CallError::Failed(Failure::Service("worse"))), 50));
+        let (answer, at) = timed(handle.call(()), start).await;
+        assert_eq!((failures(&answer), at), (vec!["bad", "worse"], 50));
+        let told = answer.unwrap_err().to_string();
+        assert_eq!(told, "failed: all 2 copies failed, the last at worse: failed: worse");
         assert_eq!(seen(&log).len(), 2);
         assert_eq!(handle.totals().failed, 1);
         assert_adds_up(handle.totals());
+    });
+}
+
+#[test]
+fn where_no_copy_is_answered_in_time_that_is_what_the_caller_is_told() {
+    virtual_time(async {
+        let mut settings = copying(2, 0);
+        settings.work.service_timeout = ms(30);
+        let (handle, _) = start(settings, &[("slow", 100, true), ("slower", 200, true)]);
+        assert_eq!(handle.call(()).await, Err(CallError::TimedOut(Timeout::Service(ms(30)))));
+        assert_eq!((handle.totals().timed_out, handle.totals().failed), (1, 0));
+    });
+}
+
+#[test]
+fn a_timeout_is_one_of_the_failures_that_the_caller_sees() {
+    virtual_time(async {
+        let mut settings = copying(2, 0);
+        settings.work.service_timeout = ms(30);
+        let (handle, _) = start(settings, &[("slow", 100, true), ("bad", 10, false)]);
+        let answer = handle.call(()).await;
+        assert_eq!(failures(&answer), ["bad", "slow"]);
+        let Err(CallError::Failed(Failure::Copies(copies))) = answer else { unreachable!() };
+        assert_eq!(copies[1].error, CallError::TimedOut(Timeout::Service(ms(30))));
+    });
+}
+
+#[test]
+fn a_work_may_ask_for_copies_itself() {
+    virtual_time(async {
+        let (log, start) = (Log::default(), Instant::now());
+        // Nobody has said how to copy requests, and the settings ask for none.
+        let mut builder = PushingDispatcher::builder("own").settings(copying(1, 0));
+        for name in ["a", "b", "c"] {
+            let log = Arc::clone(&log);
+            builder = builder.handler(handler_fn(name, move |()| {
+                log.lock().unwrap().push((elapsed_ms(start), name));
+                async move {
+                    sleep_ms(10).await;
+                    Err::<&str, _>(name)
+                }
+            }));
+        }
+        let handle = builder.start().unwrap();
+        assert_eq!(failures(&handle.call(Work::new(()).concurrent_calls(3)).await).len(), 3);
+        assert_eq!(seen(&log), [(0, "a"), (0, "b"), (0, "c")]);
+        assert!(matches!(handle.call(()).await, Err(CallError::Failed(Failure::Service(_)))));
+        assert_eq!(seen(&log).len(), 4);
+    });
+}
+
+#[test]
+fn a_work_may_do_without_copies() {
+    virtual_time(async {
+        let (handle, log) = start(copying(3, 0), &[("a", 10, true), ("b", 10, true)]);
+        for once in [0, 1] {
+            assert!(handle.call(Work::new(()).concurrent_calls(once)).await.is_ok());
+        }
+        assert_eq!(seen(&log).len(), 2);
+        assert!(handle.call(()).await.is_ok());
+        assert_eq!(seen(&log).len(), 5);
+    });
+}
+
+#[test]
+fn copies_are_a_class_less_important() {
+    virtual_time(async {
+        for (class, copied) in [(0, 1), (4, 5), (5, 5)] {
+            let classes = Arc::new(Mutex::new(Vec::new()));
+            let mut builder = PushingDispatcher::builder("classes").settings(copying(3, 0)).clone_requests();
+            for name in ["a", "b"] {
+                let classes = Arc::clone(&classes);
+                builder = builder.handler(handler_fn_with_context(name, move |(), call: CallContext| {
+                    classes.lock().unwrap().push(call.priority().class());
+                    async move {
+                        sleep_ms(10).await;
+                        Ok::<_, Infallible>(())
+                    }
+                }));
+            }
+            let handle = builder.start().unwrap();
+            let work = Work::new(()).priority(class.try_into().unwrap());
+            assert!(handle.call(work).await.is_ok());
+            assert_eq!(*classes.lock().unwrap(), [class, copied, copied]);
+        }
     });
 }
 
@@ -162,8 +258,7 @@ fn the_next_goes_out_at_once_when_one_fails() {
         let (handle, log) = start(copying(3, 1_000), &handlers);
         let start = Instant::now();
         let (answer, at) = timed(handle.call(()), start).await;
-        assert!(matches!(answer, Err(CallError::Failed(Failure::Service(_)))));
-        assert_eq!(at, 30);
+        assert_eq!((failures(&answer).len(), at), (3, 30));
         // Each at another handler.
         assert_eq!(seen(&log).iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 10, 20]);
         let mut names: Vec<_> = seen(&log).iter().map(|(_, name)| *name).collect();
@@ -180,7 +275,8 @@ fn each_copy_may_be_tried_again() {
         let mut settings = copying(2, 0);
         settings.work.work_retry = 1;
         let (handle, log) = start(settings, &[("a", 10, false), ("b", 10, false)]);
-        assert!(handle.call(()).await.is_err());
+        // What each came to at last.
+        assert_eq!(failures(&handle.call(()).await).len(), 2);
         assert_eq!(seen(&log).len(), 4);
         assert_eq!((handle.totals().received, handle.totals().failed), (1, 1));
     });

@@ -10,7 +10,7 @@ use actix::prelude::*;
 use futures::future::{join, join_all};
 use kanaloa::{
     CallContext, CallError, DispatcherState, Failure, Handler, IntoHandler, OnCancel, PoolState, PushingDispatcher,
-    Rejection, Reply, Timeout, actor_handler, blocking_fn, handler_fn,
+    Rejection, Reply, Timeout, Work, actor_handler, blocking_fn, handler_fn, handler_fn_with_context,
 };
 use tokio::time::Instant;
 
@@ -276,5 +276,30 @@ fn an_owned_actor_is_started_anew() {
         assert_eq!(started.load(Ordering::Relaxed), 2);
         let status = status(&handle).await;
         assert_eq!((&status.pools[0].state, status.pools[0].workers), (&PoolState::Running, 3));
+    });
+}
+
+// ## What they are told of a call
+
+#[test]
+fn a_handler_learns_the_class_and_when_its_caller_is_gone() {
+    virtual_time(async {
+        let mut settings = fixed_and_open(1);
+        settings.work.service_timeout = ms(500);
+        settings.work.request_timeout = Some(ms(800));
+        let service = handler_fn_with_context("telling", |takes: u64, call: CallContext| async move {
+            let told = (call.priority().class(), call.deadline().unwrap(), call.time_left().unwrap());
+            sleep_ms(takes).await;
+            Ok::<_, Infallible>((told, call.time_left().unwrap()))
+        });
+        let handle = PushingDispatcher::builder("telling").settings(settings).handler(service).start().unwrap();
+        let start = Instant::now();
+        let urgent = Work::new(100).priority(0.try_into().unwrap()).deadline(start + ms(300));
+        let (urgent, first, second) = tokio::join!(handle.call(urgent), handle.call(450), handle.call(10));
+        // Its own deadline.
+        assert_eq!(urgent, Ok(((0, start + ms(300), ms(300)), ms(200))));
+        // From 100 ms on, the service-timeout is over before the request-timeout; from 550 ms on the other way around.
+        assert_eq!(first, Ok(((3, start + ms(600), ms(500)), ms(50))));
+        assert_eq!(second, Ok(((3, start + ms(800), ms(250)), ms(240))));
     });
 }

@@ -1,6 +1,7 @@
 //! The promises of the actor system, in virtual time.
 
 mod breaker;
+mod budgets;
 mod calls;
 mod copies;
 mod handlers;

@@ -45,7 +45,7 @@ default-pulling-dispatcher, where it differs
 
 dispatcher search
   update-interval                  250ms  CONFIG_FORCE_kanaloa_default__dispatcher_update__interval
-  work-settings.concurrent-delay   20ms   app.conf:7 via app.conf:3                                                         no effect: concurrent-calls is 1
+  work-settings.concurrent-delay   20ms   app.conf:7 via app.conf:3                                                         no effect: concurrent-calls is 1, unless a work asks for more
   back-pressure.delay-factor-base  0.1    app.conf:2                                                                        no effect: expected-wait does not use it
   autothrottle.resize-interval     250ms  CONFIG_FORCE_kanaloa_default__dispatcher_update__interval via reference.conf:LINE
   metrics.enabled                  on     app.conf:3

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use kanaloa::config::{
     AutothrottleAlgorithm, AutothrottleSettings, BackPressureAlgorithm, BackPressureSettings, CircuitBreakerSettings,
-    DispatcherSettings, MetricsSettings, QueueOrder, Settings, StatsDSettings,
+    ConcurrentBudgetSettings, ConcurrentDelay, DispatcherSettings, MetricsSettings, QueueOrder, RetryBudgetSettings,
+    Settings, StatsDSettings,
 };
 
 use crate::parsed;
@@ -22,7 +23,17 @@ const DISPATCHER_KEYS: &[(&str, &str, Change)] = &[
     ("work-settings.work-retry", "4294967295", |s| s.work.work_retry = u32::MAX),
     ("work-settings.length-of-display-for-message", "0", |s| s.work.length_of_display_for_message = 0),
     ("work-settings.concurrent-calls", "100", |s| s.work.concurrent_calls = 100),
-    ("work-settings.concurrent-delay", "50ms", |s| s.work.concurrent_delay = millis(50)),
+    ("work-settings.concurrent-delay", "50ms", |s| s.work.concurrent_delay = ConcurrentDelay::After(millis(50))),
+    ("work-settings.concurrent-delay", "p95", |s| s.work.concurrent_delay = ConcurrentDelay::Percentile95),
+    ("work-settings.concurrent-budget.enabled", "off", |s| s.work.concurrent_budget = None),
+    ("work-settings.concurrent-budget.ratio", "2.5", |s| copies(s).ratio = 2.5),
+    ("work-settings.concurrent-budget.per-second", "0", |s| copies(s).per_second = 0.0),
+    ("work-settings.concurrent-budget.window", "3s", |s| copies(s).window = millis(3_000)),
+    ("work-settings.concurrent-budget.calm-after-refusal", "0", |s| copies(s).calm_after_refusal = millis(0)),
+    ("work-settings.retry-budget.enabled", "off", |s| s.work.retry_budget = None),
+    ("work-settings.retry-budget.ratio", "0", |s| retries(s).ratio = 0.0),
+    ("work-settings.retry-budget.per-second", "0.5", |s| retries(s).per_second = 0.5),
+    ("work-settings.retry-budget.window", "1m", |s| retries(s).window = millis(60_000)),
     ("queue.capacity", "7", |s| s.queue.capacity = 7),
     ("queue.order", "lifo", |s| s.queue.order = QueueOrder::Lifo),
     ("worker-pool.starting-pool-size", "3", |s| s.worker_pool.starting_pool_size = 3),
@@ -91,6 +102,14 @@ const fn millis(n: u64) -> Duration {
 
 fn breaker(settings: &mut DispatcherSettings) -> &mut CircuitBreakerSettings {
     settings.circuit_breaker.as_mut().unwrap()
+}
+
+fn copies(settings: &mut DispatcherSettings) -> &mut ConcurrentBudgetSettings {
+    settings.work.concurrent_budget.as_mut().unwrap()
+}
+
+fn retries(settings: &mut DispatcherSettings) -> &mut RetryBudgetSettings {
+    settings.work.retry_budget.as_mut().unwrap()
 }
 
 fn back_pressure(settings: &mut DispatcherSettings) -> &mut BackPressureSettings {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use kanaloa::config::{
-    AutothrottleAlgorithm, BackPressureAlgorithm, DispatcherSettings, MetricsSettings, QueueOrder, Settings,
+    AutothrottleAlgorithm, BackPressureAlgorithm, ConcurrentDelay, DispatcherSettings, MetricsSettings, QueueOrder,
+    Settings,
 };
 use kanaloa::control::regulator::PieRules;
 
@@ -79,7 +80,12 @@ fn the_defaults() {
     assert_eq!(settings.work.work_retry, 0);
     assert_eq!(settings.work.length_of_display_for_message, 200);
     assert_eq!(settings.work.concurrent_calls, 1);
-    assert_eq!(settings.work.concurrent_delay, millis(0));
+    assert_eq!(settings.work.concurrent_delay, ConcurrentDelay::After(millis(0)));
+    let copies = settings.work.concurrent_budget.expect("on");
+    assert_eq!((copies.ratio, copies.per_second), (0.1, 1.0));
+    assert_eq!((copies.window, copies.calm_after_refusal), (millis(10_000), millis(10_000)));
+    let retries = settings.work.retry_budget.expect("on");
+    assert_eq!((retries.ratio, retries.per_second, retries.window), (0.2, 10.0, millis(10_000)));
     assert_eq!(settings.queue.capacity, 100_000);
     assert_eq!(settings.queue.order, QueueOrder::Fifo);
     assert_eq!(settings.worker_pool.starting_pool_size, 80);

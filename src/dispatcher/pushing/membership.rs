@@ -74,7 +74,8 @@ where
         let Some(queue) = &self.queue else { return };
         self.pools_so_far += 1;
         self.expects_handler = false;
-        let Plan { settings, shared, backlog, check, clone_request, show_request, clock, seed, .. } = &self.plan;
+        let Plan { settings, shared, backlog, check, clone_request, extras, show_request, clock, seed, .. } =
+            &self.plan;
         let environment = PoolEnvironment {
             pool: id,
             names: Arc::clone(&self.names),
@@ -85,6 +86,7 @@ where
             expirer: queue.expirer.clone().recipient(),
             check: check.clone(),
             clone_request: *clone_request,
+            extras: Arc::clone(extras),
             show_request: *show_request,
             clock: *clock,
             seed: *seed,

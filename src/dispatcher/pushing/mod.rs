@@ -24,7 +24,7 @@ use super::shutdown::{Ending, Life, Shutdown};
 use super::status::{DispatcherState, DispatcherStatus};
 use crate::config::DispatcherSettings;
 use crate::metrics::{Finish, Reporter};
-use crate::pool::{Check, Clock, CloneRequest, EndPool, Names, ShowRequest, WorkerStatus};
+use crate::pool::{Check, Clock, CloneRequest, EndPool, Extras, Names, ShowRequest, WorkerStatus};
 use crate::queue::{Backlog, Expirer, Intake, QueueActor, QueueSampler, SeatView, Waiting};
 use ending::Drain;
 use grace::Grace;
@@ -70,6 +70,7 @@ where
     pub(crate) backlog: Arc<Backlog<Queued<Req, Res, Err>>>,
     pub(crate) check: Option<Check<Res, Err>>,
     pub(crate) clone_request: Option<CloneRequest<Req>>,
+    pub(crate) extras: Arc<Extras>,
     pub(crate) show_request: Option<ShowRequest<Req>>,
     pub(crate) clock: Clock,
     /// What random choices start from.
@@ -136,8 +137,8 @@ where
     }
 
     fn start_queue(&self) -> QueueSide<Req, Res, Err> {
-        let Plan { settings, shared, intake, backlog, .. } = &self.plan;
-        let expirer = Expirer::new(Arc::clone(shared), Arc::clone(backlog)).start();
+        let Plan { settings, shared, intake, backlog, extras, .. } = &self.plan;
+        let expirer = Expirer::new(Arc::clone(shared), Arc::clone(backlog), Arc::clone(extras)).start();
         let regulation = settings.back_pressure.as_ref().map(|back_pressure| {
             let law = law(back_pressure, self.plan.seed);
             let period = law.interval(settings.update_interval).max(SHORTEST_PERIOD);

@@ -3,7 +3,7 @@
 use crate::time::Instant;
 
 use super::{AnswerOf, ClaimFor, Duty};
-use crate::dispatcher::{CallError, Failure, History, Priority, Times};
+use crate::dispatcher::{CallError, Course, Failure, Priority, Times};
 use crate::handler::Handler;
 use crate::panics::drop_quietly;
 
@@ -15,7 +15,7 @@ pub(super) struct Carried<'a, H: Handler> {
     pub(super) claim: Option<ClaimFor<H>>,
     pub(super) priority: Priority,
     pub(super) times: &'a Times,
-    pub(super) history: Option<Box<History<H::Error>>>,
+    pub(super) course: Option<Box<Course<H::Request, H::Error>>>,
     /// How many copies are still to go out.
     pub(super) copies: usize,
     /// The request once more, if it may have to go out again.

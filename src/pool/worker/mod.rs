@@ -151,24 +151,25 @@ impl<H: Handler> Duty<H> {
         timer: &mut SlowTimer,
     ) -> Moment {
         let station = &*self.station;
-        let Queued { request, claim, priority, mut times, history } = work;
+        let Queued { request, claim, priority, mut times, course } = work;
         times.since.get_or_insert(started.at);
-        if history.is_none() {
+        let is_first = course.as_ref().is_none_or(|course| !course.has_been_out);
+        if is_first {
             station.meter.waited(|| times.waited(started.at));
         }
-        let (copies, spare) = match &station.redelivery {
-            None => (0, None),
-            Some(redelivery) => {
-                let history = history.as_ref().map(|history| (history.copies, history.retries));
-                let (copies, retried) = history.unwrap_or((redelivery.further_copies(), 0));
-                (copies, redelivery.spare(&request, retried, copies))
+        let (copies, spare) = if station.redelivery.concerns(course.as_deref()) {
+            if is_first {
+                station.redelivery.extras.began(started.at, station.shared.refusals());
             }
+            station.redelivery.spare(&request, course.as_deref())
+        } else {
+            (0, None)
         };
         let shown = station.shown(&request);
         let times_out = station.times_out(started.at, &times);
         let context = CallContext { priority, gives_up_at: times_out };
         let mut carried =
-            Carried { duty: self, claim: Some(claim), priority, times: &times, history, copies, spare, shown };
+            Carried { duty: self, claim: Some(claim), priority, times: &times, course, copies, spare, shown };
         carried.claim.as_mut().into_iter().for_each(Claim::enter_service);
         let slot = Slot::take(&station.meter);
         // In a block of its own, so that a handler that panics before it returns its future is caught too.
@@ -231,6 +232,9 @@ impl<H: Handler> Duty<H> {
         {
             self.seat.set_circuit(circuit.state, circuit.open_until);
             breaker.changed(circuit);
+        }
+        if is_first && copies > 0 {
+            carried.note_response_time(outcome, started.at, now.at);
         }
         let late = match event {
             Event::Replied(called) => {

@@ -29,7 +29,7 @@ use smallvec::SmallVec;
 
 use super::Waiting;
 use super::lanes::Lanes;
-use super::retries::Retries;
+use super::retries::{Retries, RetryTimes};
 use crate::config::QueueOrder;
 use crate::control::breaker::BreakerState;
 use crate::dispatcher::Rejection;
@@ -151,6 +151,14 @@ impl<T: Waiting> State<T> {
         }
     }
 
+    /// Takes note that works wait which have been at a handler.
+    fn retries_changed(&mut self, now: Instant, wakers: &mut Wakers) {
+        if !self.retries.is_empty() {
+            self.waiting_since.get_or_insert(now);
+            self.offer_retries(wakers);
+        }
+    }
+
     /// A gate does not take work any more: what excludes the others may go there now, and workers that left it to that
     /// one need not hold off any longer.
     fn one_less_open(&mut self, wakers: &mut Wakers) {
@@ -238,17 +246,16 @@ impl<T: Waiting> Backlog<T> {
         Ok(())
     }
 
-    /// Adds a work that has been at a handler, until `ends_at` at most, and wakes a worker for it. Returns the work, and
-    /// the reason, if nobody will pull it.
-    pub(crate) fn put_back(&self, work: T, ends_at: Option<Instant>, now: Instant) -> Result<(), (T, Rejection)> {
+    /// Adds a work that has been at a handler, and wakes a worker for it unless it is put off. Returns the work, and the
+    /// reason, if nobody will pull it.
+    pub(crate) fn put_back(&self, work: T, times: RetryTimes, now: Instant) -> Result<(), (T, Rejection)> {
         let mut state = self.state.lock();
         if let Some(reason) = state.turned_away {
             return Err((work, reason));
         }
-        state.retries.push(work, ends_at);
-        state.waiting_since.get_or_insert(now);
+        state.retries.push(work, times);
         let mut wakers = Wakers::new();
-        state.offer_retries(&mut wakers);
+        state.retries_changed(now, &mut wakers);
         drop(state);
         wake(wakers);
         Ok(())
@@ -415,6 +422,17 @@ impl<T: Waiting> Backlog<T> {
         expired
     }
 
+    /// Lets those works be pulled that were put off until `now`: see [`Retries::release`].
+    pub(crate) fn release(&self, now: Instant, may_go: impl FnMut() -> Result<(), Instant>) {
+        let mut state = self.state.lock();
+        let mut wakers = Wakers::new();
+        if state.retries.release(now, may_go) {
+            state.retries_changed(now, &mut wakers);
+        }
+        drop(state);
+        wake(wakers);
+    }
+
     /// Takes no works until [`Backlog::serve`]: those that wait are returned, those that come are turned away.
     pub(crate) fn turn_away(&self, reason: Rejection, now: Instant) -> Vec<T> {
         let mut state = self.state.lock();
@@ -430,7 +448,7 @@ impl<T: Waiting> Backlog<T> {
         }
     }
 
-    /// When the next work will have waited too long. `expires_at` says it of those that brought no time of their own.
+    /// When the next work will have waited too long, or may be pulled that was put off. `expires_at` says it of those that brought no time of their own.
     pub(crate) fn next_expiry(&self, expires_at: impl FnOnce(&T) -> Option<Instant>) -> Option<Instant> {
         let mut state = self.state.lock();
         let undated = state.lanes.oldest_undated().and_then(expires_at);

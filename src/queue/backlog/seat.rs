@@ -13,7 +13,7 @@ use crate::control::breaker::BreakerState;
 use crate::dispatcher::Rejection;
 use crate::queue::Waiting;
 use crate::queue::lanes::Lanes;
-use crate::queue::retries::Retries;
+use crate::queue::retries::{Retries, RetryTimes};
 
 /// What a worker that asks for work gets.
 #[derive(Debug)]
@@ -104,13 +104,13 @@ impl<T: Waiting> Seat<T> {
     }
 
     /// As [`Backlog::put_back`], for a work that this seat's handler should not get again.
-    pub(crate) fn put_back(&self, mut work: T, ends_at: Option<Instant>, now: Instant) -> Result<(), (T, Rejection)> {
+    pub(crate) fn put_back(&self, mut work: T, times: RetryTimes, now: Instant) -> Result<(), (T, Rejection)> {
         if let Some(excluded) = work.excluded()
             && let Err(at) = excluded.binary_search(&self.pool.number)
         {
             excluded.insert(at, self.pool.number);
         }
-        self.backlog.put_back(work, ends_at, now)
+        self.backlog.put_back(work, times, now)
     }
 
     /// Ends the works that wait at these places among those that go out again.
