@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 
 use futures::FutureExt;
 use futures::future::join_all;
-use kanaloa::config::{AutothrottleAlgorithm, ConcurrentDelay};
+use kanaloa::config::{AutothrottleAlgorithm, ConcurrentDelay, QueueOrder};
 use kanaloa::{
     Answer, Call, CallContext, CallError, CircuitState, DispatcherHandle, Handler, HandlerSource, IntoHandler,
     OnCancel, PoolState, Priority, PushingDispatcher, Reply, Shutdown, Totals, Work,
@@ -137,6 +137,9 @@ struct Arrival {
     act: Act,
     class: u8,
     deadline: Option<u64>,
+    user: Option<u8>,
+    /// How many copies it asks for itself.
+    copies: Option<usize>,
     way: Way,
 }
 
@@ -190,6 +193,11 @@ struct Plan {
     breaker: bool,
     /// How many copies, and how long after each other.
     copies: (usize, u64),
+    /// Whether copies go out as the answers' own times say.
+    by_percentile: bool,
+    /// Whether there is hardly any budget for what goes out again.
+    is_frugal: bool,
+    order: QueueOrder,
     shutdown_timeout: u64,
     handlers: Vec<HandlerPlan>,
     /// What happens to the handlers while work comes, each so long after the one before.
@@ -224,8 +232,12 @@ fn arrival() -> impl Strategy<Value = Arrival> {
         // A sender that leaves before its message has been read takes it back: it is never received.
         1 => (1..80u64).prop_map(Way::MessageAndLeaveAfter),
     ];
-    (prop_oneof![2 => Just(0), 1 => 0..20u64], act(), 0..6u8, proptest::option::weighted(0.3, 0..150u64), way)
-        .prop_map(|(after, act, class, deadline, way)| Arrival { after, act, class, deadline, way })
+    let after = prop_oneof![2 => Just(0), 1 => 0..20u64];
+    let (deadline, user) = (proptest::option::weighted(0.3, 0..150u64), proptest::option::weighted(0.3, 0..4u8));
+    let copies = proptest::option::weighted(0.1, 0..4usize);
+    (after, act(), 0..6u8, deadline, user, copies, way).prop_map(|(after, act, class, deadline, user, copies, way)| {
+        Arrival { after, act, class, deadline, user, copies, way }
+    })
 }
 
 prop_compose! {
@@ -244,6 +256,8 @@ prop_compose! {
         (at_least_once, work_retry, breaker, shutdown_timeout) in
             (proptest::bool::weighted(0.3), prop_oneof![2 => Just(0), 1 => 1..4u32], any::<bool>(), 1..100u64),
         copies in (prop_oneof![3 => Just(1), 1 => 2..4usize], prop_oneof![Just(0), 0..40u64]),
+        (by_percentile, is_frugal) in any::<(bool, bool)>(),
+        order in prop_oneof![Just(QueueOrder::Fifo), Just(QueueOrder::Lifo), Just(QueueOrder::ByClass)],
         changes in proptest::collection::vec(
             (0..100u64, prop_oneof![
                 any::<bool>().prop_map(|runs_on| Change::Add { runs_on }),
@@ -264,7 +278,7 @@ prop_compose! {
         let request_timeout = request_timeout.or(at_least_once.then_some(50)).map(|more| service_timeout + more);
         Plan {
             limit, plumb, back_pressure, capacity, service_timeout, request_timeout, at_least_once, work_retry, breaker, copies,
-            shutdown_timeout, handlers, changes, arrivals, end,
+            by_percentile, is_frugal, order, shutdown_timeout, handlers, changes, arrivals, end,
         }
     }
 }
@@ -287,8 +301,16 @@ fn start(plan: &Plan, running: &Running) -> Dispatcher {
     settings.work.request_timeout = plan.request_timeout.map(ms);
     settings.work.at_least_once = plan.at_least_once;
     settings.work.work_retry = plan.work_retry;
-    (settings.work.concurrent_calls, settings.work.concurrent_delay) =
-        (plan.copies.0, ConcurrentDelay::After(ms(plan.copies.1)));
+    let delay =
+        if plan.by_percentile { ConcurrentDelay::Percentile95 } else { ConcurrentDelay::After(ms(plan.copies.1)) };
+    (settings.work.concurrent_calls, settings.work.concurrent_delay) = (plan.copies.0, delay);
+    if let (true, Some(copies), Some(retries)) =
+        (plan.is_frugal, &mut settings.work.concurrent_budget, &mut settings.work.retry_budget)
+    {
+        (copies.per_second, copies.window, copies.calm_after_refusal) = (5.0, ms(200), ms(50));
+        (retries.ratio, retries.per_second, retries.window) = (0.1, 5.0, ms(200));
+    }
+    settings.queue.order = plan.order;
     settings.worker_pool.default_shutdown_timeout = ms(plan.shutdown_timeout);
     match settings.circuit_breaker.as_mut().filter(|_| plan.breaker) {
         None => settings.circuit_breaker = None,
@@ -391,6 +413,12 @@ async fn submit(handle: &Dispatcher, arrival: &Arrival, record: &Record) -> Opti
     let mut work = Work::new(arrival.act).priority(Priority::try_from(arrival.class).unwrap());
     if let Some(deadline) = arrival.deadline {
         work = work.deadline(Instant::now() + ms(deadline));
+    }
+    if let Some(user) = arrival.user {
+        work = work.user(user);
+    }
+    if let Some(copies) = arrival.copies {
+        work = work.concurrent_calls(copies);
     }
     record.submitted.fetch_add(1, Ordering::Relaxed);
     match arrival.way {
@@ -551,7 +579,8 @@ async fn assert_all_workers_wake(handle: &Dispatcher, record: &Record, running: 
     let mut probes = Vec::new();
     for _ in 0..slots {
         record.submitted.fetch_add(1, Ordering::Relaxed);
-        probes.push(handle.call(Work::new(Act::Answer(5)).priority(Priority::HIGHEST)));
+        // One slot each, however many copies others have.
+        probes.push(handle.call(Work::new(Act::Answer(5)).priority(Priority::HIGHEST).concurrent_calls(1)));
         if one_by_one {
             settle().await;
         }

@@ -8,6 +8,7 @@ pub mod budget;
 pub mod regulator;
 pub mod response_times;
 pub mod throttle;
+pub mod user_shares;
 
 use std::time::Duration;
 

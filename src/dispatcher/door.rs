@@ -74,30 +74,49 @@ where
             Gate::NoHandlers => return Err(Rejection::NoHandlers),
             Gate::ShuttingDown => return Err(Rejection::ShuttingDown),
         }
-        let (class, request_timeout) = (work.priority.class(), shared.request_timeout());
-        // Most works bring no time limit. One number decides on them, and the clock is not read.
-        if work.deadline.is_none() && request_timeout.is_none() {
-            if !shared.has_room(class) {
-                let applicant = Applicant { queued: shared.queued(), class, left: None };
-                shared.admission().decide(applicant, || shared.draw()).map_err(rejection)?;
-            }
-            shared.take_place()?;
-            return Ok(Admitted { since: None, sheds_at: None });
+        if work.deadline.is_some() || work.user.is_some() || shared.request_timeout().is_some() {
+            return self.decide_by_all(work);
         }
-        let (admission, queued) = (shared.admission(), shared.queued());
-        let since = Instant::now();
-        let left = work.deadline.map(|deadline| deadline.saturating_duration_since(since));
-        let left = [left, request_timeout].into_iter().flatten().min();
-        if let Some(left) = left {
-            shared.count_deadline(admission.standing_delay(left));
+        // Most works bring neither a time limit nor a user. One number decides on them, and the clock is not read.
+        let class = work.priority.class();
+        if !shared.has_room(class) {
+            let applicant = Applicant { queued: shared.queued(), class, lean: 0.0, left: None };
+            self.ask(applicant)?;
         }
-        admission.decide(Applicant { queued, class, left }, || shared.draw()).map_err(rejection)?;
         shared.take_place()?;
+        Ok(Admitted { since: None, sheds_at: None })
+    }
+
+    /// As [`Door::decide`], for a work of which more is known than its class.
+    fn decide_by_all(&self, work: &Work<Req, Res, Err>) -> Result<Admitted, Rejection> {
+        let shared = &*self.shared;
+        let (class, since) = (work.priority.class(), Instant::now());
+        let left = work.deadline.map(|deadline| deadline.saturating_duration_since(since));
+        let left = [left, shared.request_timeout()].into_iter().flatten().min();
+        if let Some(left) = left {
+            shared.count_deadline(shared.admission().standing_delay(left));
+        }
+        let lean = work.user.map_or(0.0, |user| shared.users(class).lean(user));
+        self.ask(Applicant { queued: shared.queued(), class, lean, left })?;
+        shared.take_place()?;
+        if let Some(user) = work.user {
+            shared.users(class).admitted(user, shared.since_start(since));
+        }
         let sheds_at = work.deadline.map(|deadline| match shared.at_least_once() {
             true => deadline,
-            false => latest_start(&admission, since, left, deadline),
+            false => latest_start(&shared.admission(), since, left, deadline),
         });
         Ok(Admitted { since: Some(since), sheds_at })
+    }
+
+    /// Asks the admission, which a probe does not need: now and then one of each class is let in whatever it says, so that
+    /// no class is kept out for good.
+    fn ask(&self, applicant: Applicant) -> Result<(), Rejection> {
+        let shared = &*self.shared;
+        match shared.admission().decide(applicant, || shared.draw()) {
+            Err(Refusal::OverCapacity { .. }) if shared.takes_probe(applicant.class) => Ok(()),
+            decision => decision.map_err(rejection),
+        }
     }
 
     /// Puts a work that has been let in where it is fetched from.

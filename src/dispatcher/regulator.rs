@@ -1,6 +1,7 @@
 //! The actor that decides which work is let in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Actor, ActorContext, Context, Handler, Message};
 
@@ -10,6 +11,10 @@ use crate::config::{BackPressureAlgorithm, BackPressureSettings};
 use crate::control::regulator::{
     Admission, ExpectedWait, Kanaloa, KanaloaRules, Pie, PieRules, QueueSample, Regulator,
 };
+use crate::time::Instant;
+
+/// In each such time one work of each class is let in, whatever the law says.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Message for QueueSample {
     type Result = ();
@@ -26,11 +31,12 @@ pub(crate) struct RegulatorActor {
     shared: Arc<Shared>,
     law: Box<dyn Regulator>,
     regulates: bool,
+    probed_at: Instant,
 }
 
 impl RegulatorActor {
     pub(crate) fn new(shared: Arc<Shared>, law: Box<dyn Regulator>) -> Self {
-        RegulatorActor { shared, law, regulates: false }
+        RegulatorActor { shared, law, regulates: false, probed_at: Instant::now() }
     }
 }
 
@@ -96,6 +102,11 @@ impl Handler<QueueSample> for RegulatorActor {
         self.shared.set_at_rest(self.law.is_at_rest());
         if self.regulates {
             self.shared.publish(admission);
+        }
+        let now = Instant::now();
+        if now.saturating_duration_since(self.probed_at) >= PROBE_INTERVAL {
+            self.probed_at = now;
+            self.shared.grant_probes();
         }
     }
 }

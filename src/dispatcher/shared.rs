@@ -1,19 +1,22 @@
 //! What callers, queue and workers of one dispatcher share: the published admission and the counters.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use futures::task::AtomicWaker;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::error::Rejection;
 use super::work::Priority;
 use crate::config::WorkSettings;
 use crate::control::regulator::Admission;
+use crate::control::user_shares::UserShares;
 use crate::queue::Patience;
+use crate::time::Instant;
 
 /// Keeps what is written by different threads on different cache lines (128: two lines, which are fetched in pairs).
 #[derive(Debug, Default)]
@@ -122,6 +125,11 @@ pub(crate) struct Shared {
     admission: ArcSwap<Admission>,
     /// How often a law that drops by chance has drawn.
     draws: Apart<AtomicU64>,
+    /// By class, whether one work is let in whatever the admission says.
+    probes: Apart<[AtomicBool; Priority::CLASSES]>,
+    /// By class; made when the first work of it names its user.
+    users: [OnceLock<Mutex<UserShares>>; Priority::CLASSES],
+    start: Instant,
     door: Apart<AtTheDoor>,
     inside: Apart<Inside>,
     /// Whether the queue is being sampled.
@@ -158,6 +166,9 @@ impl Shared {
             glance: Apart(glance),
             admission: ArcSwap::from_pointee(Admission::open()),
             draws: Apart::default(),
+            probes: Apart::default(),
+            users: Default::default(),
+            start: Instant::now(),
             door: Apart::default(),
             inside: Apart::default(),
             is_sampling: AtomicBool::new(false),
@@ -188,6 +199,27 @@ impl Shared {
 
     pub(crate) fn admission(&self) -> Guard<Arc<Admission>> {
         self.admission.load()
+    }
+
+    /// Lets one work of each class in, whatever the admission says.
+    pub(crate) fn grant_probes(&self) {
+        self.probes.0.iter().for_each(|probe| probe.store(true, Ordering::Relaxed));
+    }
+
+    /// Takes the probe of a class, if it is there.
+    pub(crate) fn takes_probe(&self, class: u8) -> bool {
+        let probe = &self.probes.0[usize::from(class)];
+        // Read first: it is hardly ever true, and a read does not take the line from others.
+        probe.load(Ordering::Relaxed) && probe.swap(false, Ordering::Relaxed)
+    }
+
+    /// The shares of the users of a class. Only works that name one come here.
+    pub(crate) fn users(&self, class: u8) -> MutexGuard<'_, UserShares> {
+        self.users[usize::from(class)].get_or_init(Mutex::default).lock()
+    }
+
+    pub(crate) fn since_start(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.start)
     }
 
     /// What [`Admission::decide`] draws: how many draws there were before.

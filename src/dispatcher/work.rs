@@ -20,7 +20,6 @@ use crate::pool::CloneRequest;
 pub struct Work<Req, Res, Err> {
     pub(crate) request: Req,
     pub(crate) priority: Priority,
-    #[expect(dead_code, reason = "who is served within a class is not judged yet")]
     pub(crate) user: Option<u64>,
     pub(crate) deadline: Option<Instant>,
     /// How often its request goes out, if not as often as that of others.
@@ -40,7 +39,8 @@ impl<Req, Res, Err> Work<Req, Res, Err> {
         Work { priority: class, ..self }
     }
 
-    /// Whose request it is, for fairness between users of one class. Nothing is decided by it yet.
+    /// Whose request it is: when not everything can be served, those of a class whose user has had most lately are refused
+    /// first. Costs a lock of its own at admission.
     #[must_use]
     pub fn user(self, key: impl Hash) -> Self {
         static KEYS: OnceLock<RandomState> = OnceLock::new();

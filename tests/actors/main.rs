@@ -12,6 +12,7 @@ mod membership;
 mod metrics;
 mod order;
 mod overload;
+mod priorities;
 mod redelivery;
 mod shutdown;
 mod support;

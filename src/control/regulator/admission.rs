@@ -33,14 +33,24 @@ enum Law {
 }
 
 /// A work that asks to be let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Applicant {
     /// Works that would be ahead of it in the queue.
     pub queued: usize,
     /// Its class of importance: 0 (served best) to 5. More counts as 5.
     pub class: u8,
+    /// By how much of a class it is judged worse than others of it, or better if it is negative, for the share that its
+    /// user has: see [`UserShares`](crate::control::user_shares::UserShares). 0 for a work of no particular user.
+    pub lean: f64,
     /// How long until its own deadline, if it has one.
     pub left: Option<Duration>,
+}
+
+impl Applicant {
+    /// Its class, with what its user's share makes of it.
+    fn rank(&self) -> f64 {
+        (class_number(class_index(self.class)) + self.lean.clamp(-0.5, 0.5)).max(0.0)
+    }
 }
 
 /// Why a work is not let in.
@@ -104,7 +114,7 @@ impl Admission {
     /// use kanaloa::control::regulator::{Admission, Applicant, Refusal};
     ///
     /// let admission = Admission::starting(Duration::from_millis(100), 5);
-    /// let decide = |queued| admission.decide(Applicant { queued, class: 3, left: None }, || 0);
+    /// let decide = |queued| admission.decide(Applicant { queued, class: 3, lean: 0.0, left: None }, || 0);
     /// assert_eq!(decide(20), Ok(()));
     /// assert!(matches!(decide(21), Err(Refusal::OverCapacity { .. })));
     /// ```
@@ -157,7 +167,10 @@ impl Admission {
     }
 
     fn has_room(&self, applicant: Applicant) -> bool {
-        let room = self.room(applicant.class);
+        let room = match &self.law {
+            Law::ExpectedWait(rule) if applicant.lean != 0.0 => rule.places(applicant.rank()).saturating_add(1),
+            _ => self.room(applicant.class),
+        };
         applicant.queued < room || room == usize::MAX
     }
 
@@ -174,7 +187,7 @@ impl Admission {
         left: Duration,
         draw: impl FnOnce() -> u64,
     ) -> Result<(), Refusal> {
-        let Applicant { queued, class, .. } = applicant;
+        let queued = applicant.queued;
         if left.is_zero() {
             return Err(self.too_late(queued, left));
         }
@@ -189,7 +202,7 @@ impl Admission {
         let seconds_left = left.as_secs_f64();
         if wait + rule.process_time() > seconds_left {
             Err(self.too_late(queued, left))
-        } else if wait > rule.allowed_wait(Some(seconds_left), class_number(class_index(class))) {
+        } else if wait > rule.allowed_wait(Some(seconds_left), applicant.rank()) {
             Err(self.over_capacity(queued))
         } else {
             Ok(())

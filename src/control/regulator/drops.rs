@@ -146,7 +146,7 @@ mod admission {
     }
 
     fn applicant(queued: usize, left: Option<Duration>) -> Applicant {
-        Applicant { queued, class: 0, left }
+        Applicant { queued, class: 0, lean: 0.0, left }
     }
 
     #[test]

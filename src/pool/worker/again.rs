@@ -125,7 +125,8 @@ impl<H: Handler> Carried<'_, H> {
         let station = &self.duty.station;
         let shared = &station.shared;
         let left = self.times.ends_at(station.request_timeout).map(|at| at.saturating_duration_since(now));
-        let applicant = Applicant { queued: shared.queued(), class: self.next_priority().class(), left };
+        let class = self.next_priority().class();
+        let applicant = Applicant { queued: shared.queued(), class, lean: 0.0, left };
         shared.admission().decide(applicant, || shared.draw()).is_ok()
     }
 

@@ -35,7 +35,7 @@ fn after_waiting(waiting: Duration, service: ServiceSample) -> (ExpectedWait, Ad
 
 /// This law draws no numbers.
 fn decide(admission: &Admission, queued: usize, class: u8, left: Option<Duration>) -> Result<(), Refusal> {
-    admission.decide(Applicant { queued, class, left }, || unreachable!())
+    admission.decide(Applicant { queued, class, lean: 0.0, left }, || unreachable!())
 }
 
 /// How many may be ahead of one more.

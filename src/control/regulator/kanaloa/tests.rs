@@ -204,7 +204,8 @@ fn drops_as_by_chance_and_the_same_with_the_same_seed() {
         let status = Some(Status { delay: 2.0, rate: 0.5, speed: 200.0, burst: Burst::Expired });
         // The rate stays: 0.2·(1 − 1)
         let admission = Kanaloa { status, ..Kanaloa::new(rules(), seed) }.sample(&sample(200, 100));
-        let decide = |draw| admission.decide(Applicant { queued: 9, class: 0, left: None }, || draw).is_err();
+        let decide =
+            |draw| admission.decide(Applicant { queued: 9, class: 0, lean: 0.0, left: None }, || draw).is_err();
         (0..100).map(decide).collect::<Vec<_>>()
     };
     assert_eq!(course(1), course(1));

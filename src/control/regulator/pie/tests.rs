@@ -223,7 +223,7 @@ fn holds_whatever_the_largest_rate_can() {
 fn drops_evenly() {
     // The delay stays at 100 ms, and so does the rate.
     let admission = at(0.1, 0.5).sample(&sample(20));
-    let decide = |draw| admission.decide(Applicant { queued: 20, class: 0, left: None }, || draw).is_ok();
+    let decide = |draw| admission.decide(Applicant { queued: 20, class: 0, lean: 0.0, left: None }, || draw).is_ok();
     let course: Vec<_> = (0..1000).map(decide).collect();
     assert!(course.chunk_by(|a, b| a == b).all(|run| run.len() <= 2));
 }
