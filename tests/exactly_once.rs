@@ -498,7 +498,8 @@ async fn drive(plan: &Plan, running: Running, record: Arc<Record>) -> Option<Dis
         assert_adds_up(handle.totals());
         let totals = handle.totals();
         // Work that goes out again has a place anyhow.
-        let goes_out_again = plan.at_least_once || plan.work_retry > 0 || plan.copies.0 > 1;
+        let asks_for_copies = plan.arrivals.iter().any(|arrival| arrival.copies.is_some_and(|copies| copies > 1));
+        let goes_out_again = plan.at_least_once || plan.work_retry > 0 || plan.copies.0 > 1 || asks_for_copies;
         let slots = if goes_out_again { 8 * (plan.handlers.len() + plan.changes.len()) } else { 0 };
         assert!(totals.queued <= (plan.capacity + slots) as u64, "{totals:?}");
     }

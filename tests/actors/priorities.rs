@@ -48,7 +48,7 @@ fn serve(streams: &[Stream], seconds: u64) -> HashMap<&'static str, Count> {
         for now in 0..seconds * 1_000 {
             for (number, stream) in streams.iter().enumerate() {
                 // Each begins at its own time.
-                if (now + number as u64 * 7) % stream.every != 0 {
+                if !(now + number as u64 * 7).is_multiple_of(stream.every) {
                     continue;
                 }
                 let mut work = Work::new(sent).priority(Priority::try_from(stream.class).unwrap());
