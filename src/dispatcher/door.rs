@@ -87,7 +87,9 @@ where
         Ok(Admitted { since: None, sheds_at: None })
     }
 
-    /// As [`Door::decide`], for a work of which more is known than its class.
+    /// As [`Door::decide`], for a work of which more is known than its class. Apart from it, so that the usual work pays
+    /// nothing for the others.
+    #[inline(never)]
     fn decide_by_all(&self, work: &Work<Req, Res, Err>) -> Result<Admitted, Rejection> {
         let shared = &*self.shared;
         let (class, since) = (work.priority.class(), Instant::now());
@@ -120,12 +122,13 @@ where
     }
 
     /// Puts a work that has been let in where it is fetched from.
+    #[inline]
     pub(crate) fn enqueue(&self, work: Work<Req, Res, Err>, admitted: Admitted, reply_to: Option<ReplyTo<Res, Err>>) {
         let claim = Claim::Sole(Ticket::queued(Arc::clone(&self.shared), reply_to));
         let Admitted { since, sheds_at } = admitted;
         let times = Times { since, deadline: work.deadline, sheds_at };
         let Work { request, priority, copies, .. } = work;
-        let course = copies.map(|Copies { count, clone }| Box::new(Course::with_copies(count - 1, Some(clone))));
+        let course = copies.map(with_copies);
         self.intake.push(Queued { request, claim, priority, times, course });
     }
 }
@@ -135,6 +138,11 @@ fn latest_start(admission: &Admission, since: Instant, left: Option<Duration>, d
     let by_wait = admission.longest_wait(left).and_then(|wait| since.checked_add(wait));
     let by_left = left.and_then(|left| since.checked_add(left));
     [by_wait, by_left].into_iter().flatten().fold(deadline, Instant::min)
+}
+
+#[inline(never)]
+fn with_copies<Req, Err>(Copies { count, clone }: Copies<Req>) -> Box<Course<Req, Err>> {
+    Box::new(Course::with_copies(count - 1, Some(clone)))
 }
 
 fn rejection(refusal: Refusal) -> Rejection {
