@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
-use super::scenario::{Arrivals, Discipline, Distribution, OnCancel, Phase, Process, Scenario, Service, ServiceTime};
+use super::scenario::{
+    Arrivals, CLASSES, Discipline, Distribution, OnCancel, Phase, Process, Scenario, Service, ServiceTime,
+};
 use crate::config::{AutothrottleAlgorithm, DispatcherSettings};
+
+/// All of one class.
+pub(super) const ORDINARY: [f64; CLASSES] = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0];
 
 /// 20 slots, 100 ms a request: 200/s.
 pub(super) fn service() -> Service {
@@ -16,6 +21,8 @@ pub(super) fn service() -> Service {
         queue: 100_000,
         error_rate: 0.0,
         error_time: Duration::from_millis(1),
+        straggler_share: 0.0,
+        straggler_factor: 10.0,
         on_cancel: OnCancel::Stop,
         service_time: ServiceTime { mean: Duration::from_millis(100), distribution: Distribution::Fixed },
         slow: 1.0,
@@ -35,10 +42,15 @@ pub(super) fn scenario() -> Scenario {
             process: Process::Uniform,
             deadline: Duration::from_secs(1),
             told: true,
-            classes: [0.0, 0.0, 0.0, 1.0, 0.0, 0.0],
             users: 1,
+            heavy_user: None,
         },
-        phases: vec![Phase { duration: Duration::from_secs(10), rate: 100.0, services: vec![service()] }],
+        phases: vec![Phase {
+            duration: Duration::from_secs(10),
+            rate: 100.0,
+            classes: ORDINARY,
+            services: vec![service()],
+        }],
         dispatcher: DispatcherSettings::default(),
     }
 }

@@ -2,18 +2,18 @@
 
 use super::convergence::converged_after;
 use super::ledger::Ledger;
-use super::outcome::{Latency, Limit, Outcome, PhaseOutcome, Record, STEP, Step, Wait};
-use super::scenario::{Phase, Scenario};
+use super::outcome::{Ending, Group, GroupOutcome, Latency, Limit, Outcome, PhaseOutcome, Record, STEP, Step, Wait};
+use super::scenario::{CLASSES, Phase, Scenario};
 
 /// What a run shows.
 pub(super) fn outcome(scenario: &Scenario, ledger: Ledger) -> Outcome {
     let Ledger { record, totals, .. } = ledger;
-    let mut began = 0.0;
+    let (mut began, groups) = (0.0, groups(scenario));
     let phases = scenario.phases.iter().map(|phase| {
         let ends = began + phase.duration.as_secs_f64();
         let span = Span { began, from: f64::min(ends, f64::max(began, scenario.warm_up.as_secs_f64())), ends };
         began = ends;
-        phase_outcome(scenario, phase, &record, span)
+        phase_outcome(scenario, phase, &record, span, &groups)
     });
     let phases = phases.collect();
     Outcome { scenario: scenario.name.clone(), seed: scenario.seed, phases, totals, record }
@@ -41,7 +41,40 @@ impl Span {
     }
 }
 
-fn phase_outcome(scenario: &Scenario, phase: &Phase, record: &Record, span: Span) -> PhaseOutcome {
+/// The groups that requests of a scenario belong to: none if there is only one.
+fn groups(scenario: &Scenario) -> Vec<Group> {
+    let has = |class: u8| scenario.phases.iter().any(|phase| phase.classes[usize::from(class)] > 0.0);
+    let mut groups: Vec<_> = (0..CLASSES as u8).filter(|class| has(*class)).map(Group::Class).collect();
+    if groups.len() == 1 {
+        groups.clear();
+    }
+    if scenario.arrivals.heavy_user.is_some() {
+        groups.extend([Group::HeavyUser, Group::OtherUsers]);
+    }
+    groups
+}
+
+fn group_outcome(scenario: &Scenario, record: &Record, span: Span, group: Group) -> GroupOutcome {
+    let deadline = scenario.arrivals.deadline.as_secs_f64();
+    let of_it = || span.of(&record.received, |request| request.at).iter().filter(|request| group.has(request));
+    let completed = || of_it().filter(|request| request.ending == Ending::Completed).map(|request| request.took);
+    let (count, seconds) = (of_it().count(), span.steps(record).len() as f64 * STEP);
+    let good = completed().filter(|took| *took <= deadline).count();
+    GroupOutcome {
+        group,
+        offered_per_s: if seconds > 0.0 { rounded(count as f64 / seconds) } else { 0.0 },
+        success: (count > 0).then(|| rounded(good as f64 / count as f64)),
+        latency_ms: latency(completed()),
+    }
+}
+
+fn latency(seconds: impl Iterator<Item = f64>) -> Latency {
+    let sorted = sorted(seconds);
+    let [p50, p90, p99, p999] = [0.5, 0.9, 0.99, 0.999].map(|share| milliseconds(&sorted, share));
+    Latency { p50, p90, p99, p999 }
+}
+
+fn phase_outcome(scenario: &Scenario, phase: &Phase, record: &Record, span: Span, groups: &[Group]) -> PhaseOutcome {
     let steps = span.steps(record);
     let seconds = steps.len() as f64 * STEP;
     let per_second = |count: &dyn Fn(&Step) -> u32| {
@@ -49,8 +82,8 @@ fn phase_outcome(scenario: &Scenario, phase: &Phase, record: &Record, span: Span
         if steps.is_empty() { 0.0 } else { count as f64 / seconds }
     };
     let (offered, good) = (per_second(&|step| step.offered), per_second(&|step| step.good));
+    let attempts = per_second(&|step| step.attempts_by_service.iter().sum());
     let possible = offered.min(phase.capacity());
-    let latencies = sorted(span.of(&record.answers, |answer| answer.at).iter().map(|answer| answer.latency));
     let waits = sorted(span.of(&record.starts, |start| start.at).iter().map(|start| start.wait));
     PhaseOutcome {
         offered_per_s: rounded(offered),
@@ -60,14 +93,13 @@ fn phase_outcome(scenario: &Scenario, phase: &Phase, record: &Record, span: Span
         rejected_per_s: rounded(per_second(&|step| step.rejected)),
         failed_per_s: rounded(per_second(&|step| step.failed)),
         timed_out_per_s: rounded(per_second(&|step| step.timed_out)),
-        latency_ms: Latency {
-            p50: milliseconds(&latencies, 0.5),
-            p90: milliseconds(&latencies, 0.9),
-            p99: milliseconds(&latencies, 0.99),
-        },
+        attempts_per_s: rounded(attempts),
+        attempts_per_request: (offered > 0.0).then(|| rounded(attempts / offered)),
+        latency_ms: latency(span.of(&record.answers, |answer| answer.at).iter().map(|answer| answer.latency)),
         wait_ms: Wait { p50: milliseconds(&waits, 0.5), p99: milliseconds(&waits, 0.99) },
         limit: limit(steps),
         converged_after_s: converged_after(scenario, phase, record, span),
+        groups: groups.iter().map(|group| group_outcome(scenario, record, span, *group)).collect(),
     }
 }
 

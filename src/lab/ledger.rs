@@ -1,22 +1,11 @@
 //! Keeps the books of a run.
 
 use super::model::Nanos;
-use super::outcome::{Answer, Record, STEP, Start, Step, Totals};
+use super::outcome::{Answer, Ending, Received, Record, STEP, Start, Step, Totals};
 use super::run::is_handler_of;
 use super::scenario::Scenario;
 use super::traffic::Arrival;
 use crate::dispatcher::{CallError, DispatcherStatus};
-
-/// What became of a request, from where its caller stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    Completed,
-    Failed,
-    TimedOut,
-    Rejected,
-    /// The caller left before.
-    Left,
-}
 
 impl Ending {
     pub(super) fn of<T, E>(answer: &Result<T, CallError<E>>) -> Self {
@@ -57,14 +46,20 @@ impl Ledger {
     pub(super) fn arrived(&mut self, arrival: &Arrival) {
         self.totals.received += 1;
         self.at(arrival.at, |step| step.offered += 1);
+        let Arrival { at, class, user, .. } = *arrival;
+        // Until it ends nobody has answered.
+        self.record.received.push(Received { at: seconds(at), took: 0.0, user, class, ending: Ending::Abandoned });
     }
 
     pub(super) fn ended(&mut self, arrival: &Arrival, now: Nanos, ending: Ending) {
+        let latency = seconds(now.saturating_sub(arrival.at));
+        if let Some(received) = self.record.received.get_mut(arrival.number as usize) {
+            (received.took, received.ending) = (latency, ending);
+        }
         let totals = &mut self.totals;
         match ending {
             Ending::Completed => {
                 totals.completed += 1;
-                let latency = seconds(now.saturating_sub(arrival.at));
                 let (at, good) = (seconds(now), latency <= self.deadline);
                 self.record.answers.push(Answer { at, latency });
                 if good {
@@ -86,7 +81,7 @@ impl Ledger {
                 totals.rejected += 1;
                 self.at(now, |step| step.rejected += 1);
             }
-            Ending::Left => {
+            Ending::Abandoned => {
                 totals.abandoned += 1;
                 self.at(now, |step| step.abandoned += 1);
             }
@@ -115,8 +110,10 @@ impl Ledger {
         }
     }
 
-    pub(super) fn starts(&mut self, starts: Vec<Start>) {
+    /// What the services saw in all.
+    pub(super) fn close(&mut self, starts: Vec<Start>, attempts: u64) {
         self.record.starts = starts;
+        self.totals.attempts = attempts;
     }
 
     fn at(&mut self, now: Nanos, note: impl FnOnce(&mut Step)) {

@@ -15,7 +15,10 @@ mod scenario;
 mod traffic;
 mod world;
 
-pub use outcome::{Answer, Latency, Limit, Outcome, PhaseOutcome, Record, STEP, Start, Step, Totals, Wait};
+pub use outcome::{
+    Answer, Ending, Group, GroupOutcome, Latency, Limit, Outcome, PhaseOutcome, Received, Record, STEP, Start, Step,
+    Totals, Wait,
+};
 pub use run::{RunError, run};
 pub use scenario::{
     Arrivals, BuiltIn, CLASSES, Discipline, Distribution, NoOverride, OnCancel, Override, Phase, Process, Scenario,

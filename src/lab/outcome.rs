@@ -1,6 +1,8 @@
 //! What a run shows.
 
-use serde::Serialize;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
 
 /// What one run of a scenario shows. As JSON it has the scenario's name, the seed, the phases and the totals; the
 /// record, from which plots and further figures are made, stays out.
@@ -36,6 +38,10 @@ pub struct PhaseOutcome {
     pub failed_per_s: f64,
     /// Requests that were told that time was up per second.
     pub timed_out_per_s: f64,
+    /// Calls to the services per second, copies and retries included.
+    pub attempts_per_s: f64,
+    /// The same per request that arrived; `None` if none did.
+    pub attempts_per_request: Option<f64>,
     /// Time from arrival to answer, of what was completed.
     pub latency_ms: Latency,
     /// Time from arrival to a service, of what got there.
@@ -44,6 +50,59 @@ pub struct PhaseOutcome {
     pub limit: Limit,
     /// First instant of the phase, in steps of 0.1 s, from which it was converged for 3 s; `None` if never.
     pub converged_after_s: Option<f64>,
+    /// What each group of requests got, classes first. Empty if all requests of the scenario are of one group.
+    pub groups: Vec<GroupOutcome>,
+}
+
+/// What those requests of a group got that arrived in a phase, whenever they ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GroupOutcome {
+    /// Whose requests.
+    pub group: Group,
+    /// How many arrived per second.
+    pub offered_per_s: f64,
+    /// The share of them that was completed within the deadline; `None` if none arrived.
+    pub success: Option<f64>,
+    /// Time from arrival to answer, of those that were completed.
+    pub latency_ms: Latency,
+}
+
+/// Whose requests. Displays, and serializes, in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Those of a class.
+    Class(u8),
+    /// Those of the [heavy user](super::Arrivals::heavy_user).
+    HeavyUser,
+    /// Those of all users but that one.
+    OtherUsers,
+}
+
+impl Group {
+    /// Whether a request belongs to it.
+    pub fn has(self, request: &Received) -> bool {
+        match self {
+            Group::Class(class) => request.class == class,
+            Group::HeavyUser => request.user == 0,
+            Group::OtherUsers => request.user != 0,
+        }
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Group::Class(class) => write!(f, "class {class}"),
+            Group::HeavyUser => f.write_str("heavy user"),
+            Group::OtherUsers => f.write_str("other users"),
+        }
+    }
+}
+
+impl Serialize for Group {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// Percentiles in milliseconds; `None` if nothing was completed.
@@ -53,6 +112,7 @@ pub struct Latency {
     pub p50: Option<f64>,
     pub p90: Option<f64>,
     pub p99: Option<f64>,
+    pub p999: Option<f64>,
 }
 
 /// Percentiles in milliseconds; `None` if nothing got to a service.
@@ -83,6 +143,8 @@ pub struct Totals {
     pub rejected: u64,
     /// Their callers left without an answer.
     pub abandoned: u64,
+    /// Calls to the services, copies and retries included.
+    pub attempts: u64,
 }
 
 /// What happened when. Times are seconds from the start.
@@ -94,6 +156,35 @@ pub struct Record {
     pub answers: Vec<Answer>,
     /// Every request that got to a service, in that order, with its wait in seconds.
     pub starts: Vec<Start>,
+    /// Every request, in the order of arrival.
+    pub received: Vec<Received>,
+}
+
+/// A request and what became of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Received {
+    /// When it arrived.
+    pub at: f64,
+    /// How long after that it ended.
+    pub took: f64,
+    /// Whose it is.
+    pub user: u64,
+    /// Its class of importance.
+    pub class: u8,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// What became of a request, from where its caller stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Ending {
+    Completed,
+    Failed,
+    TimedOut,
+    Rejected,
+    /// The caller left without an answer.
+    Abandoned,
 }
 
 /// A tenth of a second. Counts are of events within it; the rest is as at its end.

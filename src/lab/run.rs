@@ -13,10 +13,10 @@ use thiserror::Error;
 use tokio::time::{Sleep, sleep_until};
 
 use super::figures::outcome;
-use super::ledger::{Ending, Ledger};
+use super::ledger::Ledger;
 use super::model::{Agenda, Nanos, nanos, streams};
-use super::outcome::{Outcome, STEP};
-use super::scenario::{Phase, Scenario, Service};
+use super::outcome::{Ending, Outcome, STEP};
+use super::scenario::{CLASSES, Phase, Scenario, Service};
 use super::traffic::{Arrival, Traffic};
 use super::world::{Failed, Request, World};
 use crate::dispatcher::{
@@ -157,7 +157,7 @@ impl Simulation<'_> {
         simulation.begin_phase(0);
         poll_fn(|cx| simulation.poll(cx)).await;
         let Simulation { mut ledger, world, .. } = simulation;
-        ledger.starts(world.take_starts());
+        ledger.close(world.take_starts(), world.attempts());
         Ok(ledger)
     }
 
@@ -215,12 +215,12 @@ impl Simulation<'_> {
         let began = self.phase_ends;
         self.phase = number;
         let Some(phase) = self.scenario.phases.get(number) else {
-            self.traffic.set_rate(began, 0.0);
+            self.traffic.become_like(began, 0.0, [0.0; CLASSES]);
             return;
         };
         self.phase_ends = began.saturating_add(nanos(phase.duration));
         self.world.become_like(&phase.services);
-        self.traffic.set_rate(began, phase.rate);
+        self.traffic.become_like(began, phase.rate, phase.classes);
         if let Some(before) = number.checked_sub(1).and_then(|before| self.scenario.phases.get(before)) {
             for (service, (old, new)) in before.services.iter().zip(&phase.services).enumerate() {
                 match (old.present, new.present) {
@@ -267,8 +267,9 @@ impl Simulation<'_> {
         self.waiting.resize(number as usize + 1, None);
         self.waiting[number as usize] = Some(caller);
         self.leaves.enter(at.saturating_add(nanos(deadline)), number);
-        self.callers
-            .push(Box::pin(async move { (arrival, call.await.map_or(Ending::Left, |answer| Ending::of(&answer))) }));
+        self.callers.push(Box::pin(async move {
+            (arrival, call.await.map_or(Ending::Abandoned, |answer| Ending::of(&answer)))
+        }));
     }
 
     /// Takes in what callers and dispatchers say.

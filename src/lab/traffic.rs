@@ -11,6 +11,8 @@ pub(super) struct Traffic {
     chance: Chance,
     /// Requests per second; 0 for none.
     rate: f64,
+    /// The share of each class in them.
+    classes: [f64; CLASSES],
     /// When the next request arrives.
     next: Option<Nanos>,
     count: u64,
@@ -30,11 +32,20 @@ pub(super) struct Arrival {
 
 impl Traffic {
     pub(super) fn new(arrivals: &Arrivals, kanaloas: usize, chance: Chance) -> Self {
-        Traffic { arrivals: arrivals.clone(), kanaloas, chance, rate: 0.0, next: None, count: 0 }
+        Traffic {
+            arrivals: arrivals.clone(),
+            kanaloas,
+            chance,
+            rate: 0.0,
+            classes: [0.0; CLASSES],
+            next: None,
+            count: 0,
+        }
     }
 
-    /// From `now` on, so many requests per second.
-    pub(super) fn set_rate(&mut self, now: Nanos, rate: f64) {
+    /// From `now` on, so many requests per second, of which classes have these shares.
+    pub(super) fn become_like(&mut self, now: Nanos, rate: f64, classes: [f64; CLASSES]) {
+        self.classes = classes;
         if rate != self.rate {
             self.rate = rate;
             // Half a gap before the first of evenly spaced requests and half after the last: a phase has as many as its
@@ -75,7 +86,7 @@ impl Traffic {
 
     /// By chance, unless only one has a share.
     fn class(&mut self) -> u8 {
-        let shares = self.arrivals.classes;
+        let shares = self.classes;
         let mut left = match shares.iter().filter(|share| **share > 0.0).count() {
             1 => 0.0,
             _ => self.chance.share() * shares.iter().sum::<f64>(),
@@ -94,7 +105,12 @@ impl Traffic {
     }
 
     fn user(&mut self) -> u64 {
-        if self.arrivals.users > 1 { self.chance.below(self.arrivals.users) } else { 0 }
+        match (self.arrivals.heavy_user, self.arrivals.users) {
+            (_, ..2) => 0,
+            (None, users) => self.chance.below(users),
+            (Some(share), _) if self.chance.share() < share => 0,
+            (Some(_), users) => 1 + self.chance.below(users - 1),
+        }
     }
 
     /// Each gets an equal share, spread over time as the whole is.
@@ -117,8 +133,8 @@ mod tests {
 
     const SECOND: Nanos = 1_000_000_000;
 
-    fn traffic(process: Process, classes: [f64; CLASSES], kanaloas: usize) -> Traffic {
-        let arrivals = Arrivals { process, deadline: Duration::from_secs(1), told: true, classes, users: 10 };
+    fn traffic(process: Process, kanaloas: usize) -> Traffic {
+        let arrivals = Arrivals { process, deadline: Duration::from_secs(1), told: true, users: 10, heavy_user: None };
         Traffic::new(&arrivals, kanaloas, streams(1).next().unwrap())
     }
 
@@ -130,23 +146,23 @@ mod tests {
 
     #[test]
     fn uniform_arrivals_are_evenly_spaced_from_each_change_of_the_rate() {
-        let mut traffic = traffic(Process::Uniform, DEFAULT, 2);
-        traffic.set_rate(0, 4.0);
+        let mut traffic = traffic(Process::Uniform, 2);
+        traffic.become_like(0, 4.0, DEFAULT);
         let arrivals = until(&mut traffic, SECOND);
         let times: Vec<_> = arrivals.iter().map(|arrival| arrival.at * 8 / SECOND).collect();
         assert_eq!(times, [1, 3, 5, 7]);
         let kanaloas: Vec<_> = arrivals.iter().map(|arrival| arrival.kanaloa).collect();
         assert_eq!(kanaloas, [0, 1, 0, 1]);
-        traffic.set_rate(SECOND, 1.0);
+        traffic.become_like(SECOND, 1.0, DEFAULT);
         assert_eq!(until(&mut traffic, 2 * SECOND).len(), 1);
-        traffic.set_rate(2 * SECOND, 0.0);
+        traffic.become_like(2 * SECOND, 0.0, DEFAULT);
         assert_eq!((traffic.next(), until(&mut traffic, 9 * SECOND).len()), (None, 0));
     }
 
     #[test]
     fn poisson_arrivals_come_at_the_rate_and_vary_as_much_as_their_number() {
-        let mut traffic = traffic(Process::Poisson, DEFAULT, 1);
-        traffic.set_rate(0, 100.0);
+        let mut traffic = traffic(Process::Poisson, 1);
+        traffic.become_like(0, 100.0, DEFAULT);
         let counts: Vec<f64> = (1..=2000).map(|second| until(&mut traffic, second * SECOND).len() as f64).collect();
         let mean = counts.iter().sum::<f64>() / 2000.0;
         let variance = counts.iter().map(|count| (count - mean).powi(2)).sum::<f64>() / 2000.0;
@@ -157,8 +173,8 @@ mod tests {
 
     #[test]
     fn classes_users_and_dispatchers_get_their_shares() {
-        let mut traffic = traffic(Process::Poisson, [0.1, 0.0, 0.0, 0.6, 0.0, 0.3], 3);
-        traffic.set_rate(0, 30_000.0);
+        let mut traffic = traffic(Process::Poisson, 3);
+        traffic.become_like(0, 30_000.0, [0.1, 0.0, 0.0, 0.6, 0.0, 0.3]);
         let arrivals = until(&mut traffic, SECOND);
         let share = |of: &dyn Fn(&Arrival) -> bool| {
             arrivals.iter().filter(|arrival| of(arrival)).count() as f64 / arrivals.len() as f64
@@ -168,5 +184,27 @@ mod tests {
         }
         assert!((share(&|arrival| arrival.user == 9) - 0.1).abs() < 0.02);
         assert!((share(&|arrival| arrival.kanaloa == 2) - 1.0 / 3.0).abs() < 0.02);
+    }
+
+    #[test]
+    fn classes_change_though_the_rate_stays() {
+        let mut traffic = traffic(Process::Uniform, 1);
+        traffic.become_like(0, 4.0, DEFAULT);
+        assert!(until(&mut traffic, SECOND).iter().all(|arrival| arrival.class == 3));
+        traffic.become_like(SECOND, 4.0, [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+        let later = until(&mut traffic, 2 * SECOND);
+        assert_eq!(later.iter().map(|arrival| arrival.class).collect::<Vec<_>>(), [5; 4]);
+    }
+
+    #[test]
+    fn a_heavy_user_has_its_share_and_the_others_equal_parts_of_the_rest() {
+        let mut traffic = traffic(Process::Poisson, 1);
+        traffic.arrivals.heavy_user = Some(0.7);
+        traffic.become_like(0, 30_000.0, DEFAULT);
+        let arrivals = until(&mut traffic, SECOND);
+        let share =
+            |user| arrivals.iter().filter(|arrival| arrival.user == user).count() as f64 / arrivals.len() as f64;
+        assert!((share(0) - 0.7).abs() < 0.02, "{}", share(0));
+        assert!((1..10).all(|user| (share(user) - 0.3 / 9.0).abs() < 0.01));
     }
 }

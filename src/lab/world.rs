@@ -41,8 +41,8 @@ struct State {
     /// Calls not answered yet, by service.
     open: Vec<usize>,
     starts: Vec<Start>,
-    /// Which requests have been at a service.
-    started: Vec<bool>,
+    /// How often each request has been at a service.
+    asked: Vec<u32>,
     /// Who must know when something is to happen earlier than it was.
     driver: Option<Waker>,
 }
@@ -57,8 +57,14 @@ struct Call {
 
 impl World {
     pub(super) fn new(services: &[Service], chances: impl Iterator<Item = Chance>) -> Self {
-        let servers: Vec<_> =
-            services.iter().zip(chances).map(|(service, chance)| Server::new(service, chance)).collect();
+        let mut chances: Vec<_> = chances.take(services.len() * 2).collect();
+        let of_copies = chances.split_off(services.len());
+        let chances = chances.into_iter().zip(of_copies);
+        let servers: Vec<_> = services
+            .iter()
+            .zip(chances)
+            .map(|(service, (chance, of_copies))| Server::new(service, chance, of_copies))
+            .collect();
         World(Arc::new(Mutex::new(State {
             start: Instant::now(),
             begun: vec![0; servers.len()],
@@ -67,7 +73,7 @@ impl World {
             calls: HashMap::new(),
             next_job: 0,
             starts: Vec::new(),
-            started: Vec::new(),
+            asked: Vec::new(),
             driver: None,
         })))
     }
@@ -122,6 +128,11 @@ impl World {
         std::mem::take(&mut self.state().starts)
     }
 
+    /// Calls begun since the start.
+    pub(super) fn attempts(&self) -> u64 {
+        self.state().next_job
+    }
+
     /// A handler that is the service of this number.
     pub(super) fn handler(&self, service: usize, name: String) -> Model {
         Model { world: self.clone(), service, name }
@@ -130,13 +141,13 @@ impl World {
     fn call(&self, server: usize, request: &Request) -> Conversation {
         let state = &mut *self.state();
         let now = state.now();
-        state.note_start(now, request);
+        let is_copy = state.note_start(now, request);
         let job = state.next_job;
         state.next_job += 1;
         state.begun[server] += 1;
         state.open[server] += 1;
         state.calls.insert(job, Call { server, verdict: None, waker: None });
-        state.servers[server].call(now, job);
+        state.servers[server].call(now, job, is_copy);
         // What it does next may be earlier than what the driver waits for.
         state.driver.iter().for_each(Waker::wake_by_ref);
         Conversation { world: self.clone(), job }
@@ -152,15 +163,19 @@ impl State {
         nanos(Instant::now().saturating_duration_since(self.start))
     }
 
-    fn note_start(&mut self, now: Nanos, request: &Request) {
+    /// Whether it has been at a service before.
+    fn note_start(&mut self, now: Nanos, request: &Request) -> bool {
         let number = request.number as usize;
-        if self.started.len() <= number {
-            self.started.resize(number + 1, false);
+        if self.asked.len() <= number {
+            self.asked.resize(number + 1, 0);
         }
-        if !std::mem::replace(&mut self.started[number], true) {
-            let wait = now.saturating_sub(request.arrived);
-            self.starts.push(Start { at: now as f64 / 1e9, wait: wait as f64 / 1e9 });
+        self.asked[number] += 1;
+        if self.asked[number] > 1 {
+            return true;
         }
+        let wait = now.saturating_sub(request.arrived);
+        self.starts.push(Start { at: now as f64 / 1e9, wait: wait as f64 / 1e9 });
+        false
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use kanaloa::config::DispatcherSettings;
 use kanaloa::lab::{
-    Answer, Arrivals, Discipline, Distribution, Latency, Limit, OnCancel, Outcome, Phase, PhaseOutcome, Process,
-    Record, Scenario, Service, ServiceTime, Start, Step, Totals, Wait,
+    Answer, Arrivals, Discipline, Distribution, Ending, Latency, Limit, OnCancel, Outcome, Phase, PhaseOutcome,
+    Process, Received, Record, Scenario, Service, ServiceTime, Start, Step, Totals, Wait,
 };
 
 pub(super) fn service(name: &str) -> Service {
@@ -18,6 +18,8 @@ pub(super) fn service(name: &str) -> Service {
         queue: 100_000,
         error_rate: 0.0,
         error_time: Duration::from_millis(1),
+        straggler_share: 0.0,
+        straggler_factor: 10.0,
         on_cancel: OnCancel::Stop,
         service_time: ServiceTime { mean: Duration::from_millis(100), distribution: Distribution::Fixed },
         slow: 1.0,
@@ -28,10 +30,12 @@ pub(super) fn service(name: &str) -> Service {
 
 /// A second at 10 requests a second on 20, and half a second at 40 on 40.
 pub(super) fn scenario() -> Scenario {
-    let calm = Phase { duration: Duration::from_secs(1), rate: 10.0, services: vec![service("a")] };
+    let classes = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0];
+    let calm = Phase { duration: Duration::from_secs(1), rate: 10.0, classes, services: vec![service("a")] };
     let busy = Phase {
         duration: Duration::from_millis(500),
         rate: 40.0,
+        classes,
         services: vec![Service { slots: 4, ..service("a") }],
     };
     Scenario {
@@ -43,8 +47,8 @@ pub(super) fn scenario() -> Scenario {
             process: Process::Uniform,
             deadline: Duration::from_secs(1),
             told: true,
-            classes: [0.0, 0.0, 0.0, 1.0, 0.0, 0.0],
             users: 1,
+            heavy_user: None,
         },
         phases: vec![calm, busy],
         dispatcher: DispatcherSettings::default(),
@@ -60,10 +64,13 @@ pub(super) fn phase() -> PhaseOutcome {
         rejected_per_s: 8.0,
         failed_per_s: 2.0,
         timed_out_per_s: 0.0,
-        latency_ms: Latency { p50: Some(100.0), p90: Some(150.0), p99: Some(1_500.0) },
+        attempts_per_s: 35.0,
+        attempts_per_request: Some(0.875),
+        latency_ms: Latency { p50: Some(100.0), p90: Some(150.0), p99: Some(1_500.0), p999: Some(1_500.0) },
         wait_ms: Wait { p50: Some(0.4), p99: Some(50.0) },
         limit: Limit { mean: 4.5, min: 4, max: 6 },
         converged_after_s: None,
+        groups: Vec::new(),
     }
 }
 
@@ -86,11 +93,20 @@ pub(super) fn outcome() -> Outcome {
         scenario: "by-hand".to_owned(),
         seed: 1,
         phases: vec![calm, phase()],
-        totals: Totals { received: 30, completed: 24, rejected: 4, failed: 2, ..Totals::default() },
+        totals: Totals { received: 30, completed: 24, rejected: 4, failed: 2, attempts: 26, ..Totals::default() },
         record: Record {
             steps: (0..15).map(step).collect(),
             answers: (0..15).map(|i| Answer { at: middle(i), latency: (i + 1) as f64 / 10.0 }).collect(),
             starts: (0..15).map(|i| Start { at: middle(i), wait: 0.01 }).collect(),
+            received: (0..15)
+                .map(|i| Received {
+                    at: middle(i),
+                    took: (i + 1) as f64 / 10.0,
+                    user: 0,
+                    class: 3,
+                    ending: Ending::Completed,
+                })
+                .collect(),
         },
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn describe(scenario: &Scenario) -> Vec<String> {
         1 => String::new(),
         many => format!(" {many} dispatchers that know nothing of each other stand in front."),
     };
-    let mut text = vec![format!("{}{between}", services(&first.services)), traffic(&scenario.arrivals, first.rate)];
+    let mut text = vec![format!("{}{between}", services(&first.services)), traffic(&scenario.arrivals, first)];
     if scenario.phases.len() > 1 {
         text.push(phases(scenario));
     }
@@ -71,7 +71,7 @@ fn service(service: &Service) -> String {
 }
 
 /// Which state it is, whether that is how a service usually is, and in words.
-fn states(service: &Service) -> [(&'static str, bool, String); 8] {
+fn states(service: &Service) -> [(&'static str, bool, String); 9] {
     let times = if service.slow < 1.0 { 1.0 / service.slow } else { service.slow };
     let pace = if service.slow < 1.0 { "faster" } else { "slower" };
     [
@@ -82,6 +82,15 @@ fn states(service: &Service) -> [(&'static str, bool, String); 8] {
             "error-rate",
             service.error_rate == 0.0,
             format!("{} % fail after {}", plain(service.error_rate * 100.0), duration(service.error_time)),
+        ),
+        (
+            "straggler-share",
+            service.straggler_share == 0.0,
+            format!(
+                "{} % take {} times as long",
+                plain(service.straggler_share * 100.0),
+                plain(service.straggler_factor)
+            ),
         ),
         (
             "on-cancel",
@@ -118,7 +127,7 @@ fn service_time(time: &ServiceTime) -> String {
     }
 }
 
-fn traffic(arrivals: &Arrivals, rate: f64) -> String {
+fn traffic(arrivals: &Arrivals, first: &Phase) -> String {
     let process = match arrivals.process {
         Process::Uniform => "evenly spaced",
         Process::Poisson => "at random (Poisson)",
@@ -126,21 +135,23 @@ fn traffic(arrivals: &Arrivals, rate: f64) -> String {
     let told = if arrivals.told { "which the dispatcher is told" } else { "which nobody tells the dispatcher" };
     let mut text = format!(
         "The traffic: {} requests/s, {process}; an answer is of use for {}, {told}",
-        plain(rate),
+        plain(first.rate),
         duration(arrivals.deadline)
     );
-    let classes: Vec<_> = arrivals
-        .classes
-        .iter()
-        .enumerate()
-        .filter(|(_, share)| **share > 0.0)
-        .map(|(class, share)| format!("{} % of class {class}", plain(share * 100.0)))
-        .collect();
-    if classes.len() > 1 {
-        text.push_str(&format!("; {}", classes.join(", ")));
+    if first.classes.iter().filter(|share| **share > 0.0).count() > 1 {
+        text.push_str(&format!("; {}", classes(first)));
+    }
+    if let Some(share) = arrivals.heavy_user {
+        text.push_str(&format!("; {} % are of one of {} users", plain(share * 100.0), arrivals.users));
     }
     text.push('.');
     text
+}
+
+/// How much is of which class.
+fn classes(phase: &Phase) -> String {
+    let shares = phase.classes.iter().enumerate().filter(|(_, share)| **share > 0.0);
+    shares.map(|(class, share)| format!("{} % of class {class}", plain(share * 100.0))).collect::<Vec<_>>().join(", ")
 }
 
 fn phases(scenario: &Scenario) -> String {
@@ -158,6 +169,9 @@ fn changes(before: &Phase, after: &Phase) -> String {
     let mut changes = Vec::new();
     if before.rate != after.rate {
         changes.push(format!("{} requests/s", plain(after.rate)));
+    }
+    if before.classes != after.classes {
+        changes.push(classes(after));
     }
     for (old, new) in before.services.iter().zip(&after.services) {
         let mut words = Vec::new();

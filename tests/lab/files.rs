@@ -11,6 +11,8 @@ use kanaloa::lab::{
 use proptest::prelude::*;
 
 const SERVICES: &str = "services = [{ name = a, slots = 20, service-time.mean = 100ms }]\n";
+/// What there is without classes.
+const ORDINARY: [f64; 6] = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0];
 const PHASES: &str = "phases = [{ duration = 30s, rate = 400 }]\n";
 
 /// A sound scenario with `more` on its line 4.
@@ -69,6 +71,8 @@ fn what_holds_when_nothing_is_said() {
         queue: 100_000,
         error_rate: 0.0,
         error_time: Duration::from_millis(1),
+        straggler_share: 0.0,
+        straggler_factor: 10.0,
         on_cancel: OnCancel::Stop,
         service_time: ServiceTime { mean: Duration::from_millis(100), distribution: Distribution::Fixed },
         slow: 1.0,
@@ -84,10 +88,15 @@ fn what_holds_when_nothing_is_said() {
             process: Process::Uniform,
             deadline: Duration::from_secs(1),
             told: true,
-            classes: [0.0, 0.0, 0.0, 1.0, 0.0, 0.0],
             users: 1,
+            heavy_user: None,
         },
-        phases: vec![Phase { duration: Duration::from_secs(30), rate: 400.0, services: vec![service] }],
+        phases: vec![Phase {
+            duration: Duration::from_secs(30),
+            rate: 400.0,
+            classes: ORDINARY,
+            services: vec![service],
+        }],
         dispatcher: DispatcherSettings::default(),
     };
     assert_eq!(parsed(&with("")), expected);
@@ -100,9 +109,11 @@ fn everything_that_can_be_said() {
         "scenario {
           name = all, seed = 7, warm-up = 5s, kanaloas = 3
           services = [{ name = a, slots = 20, discipline = sharing, penalty = 0.6, network = 2ms, queue = 50
-                        error-rate = 0.1, error-time = 3ms, on-cancel = run-on
+                        error-rate = 0.1, error-time = 3ms, straggler-share = 0.05, straggler-factor = 4
+                        on-cancel = run-on
                         service-time { distribution = exponential, mean = 100ms } }]
-          arrivals { process = poisson, deadline = 30s, told = false, classes { 0 = 0.1, 3 = 0.6, 5 = 0.3 }, users = 9 }
+          arrivals { process = poisson, deadline = 30s, told = false, classes { 0 = 0.1, 3 = 0.6, 5 = 0.3 }, users = 9
+                     heavy-user = 0.4 }
           phases = [{ duration = 1m, rate = 0.5
                       services { a { slow = 4, unresponsive = on, present = no } } }]
         }",
@@ -110,8 +121,9 @@ fn everything_that_can_be_said() {
     let arrivals = &scenario.arrivals;
     assert_eq!((scenario.seed, scenario.warm_up.as_secs(), scenario.kanaloas), (7, 5, 3));
     assert_eq!((arrivals.process, arrivals.deadline.as_secs(), arrivals.told), (Process::Poisson, 30, false));
-    assert_eq!((arrivals.classes, arrivals.users), ([0.1, 0.0, 0.0, 0.6, 0.0, 0.3], 9));
+    assert_eq!((arrivals.users, arrivals.heavy_user), (9, Some(0.4)));
     let phase = &scenario.phases[0];
+    assert_eq!(phase.classes, [0.1, 0.0, 0.0, 0.6, 0.0, 0.3]);
     assert_eq!((phase.duration.as_secs(), phase.rate), (60, 0.5));
     let service = Service {
         name: "a".into(),
@@ -122,6 +134,8 @@ fn everything_that_can_be_said() {
         queue: 50,
         error_rate: 0.1,
         error_time: Duration::from_millis(3),
+        straggler_share: 0.05,
+        straggler_factor: 4.0,
         on_cancel: OnCancel::RunOn,
         service_time: ServiceTime { mean: Duration::from_millis(100), distribution: Distribution::Exponential },
         slow: 4.0,
@@ -189,6 +203,31 @@ fn a_phase_keeps_what_it_does_not_name() {
 }
 
 #[test]
+fn a_phase_may_have_rates_by_class_which_a_later_rate_keeps_in_proportion() {
+    let scenario = parsed(&with_phases(
+        "{ duration = 1s, rate = 5 }
+         { duration = 1s, rates { 0 = 40, 5 = 120 } }
+         { duration = 1s, rate = 16 }
+         { duration = 1s, rates { 5 = 0 } }
+         { duration = 1s, rates { 5 = 7 } }",
+    ));
+    let mixed = [0.25, 0.0, 0.0, 0.0, 0.0, 0.75];
+    let lowest = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+    let found: Vec<_> = scenario.phases.iter().map(|phase| (phase.rate, phase.classes)).collect();
+    assert_eq!(found, [(5.0, ORDINARY), (160.0, mixed), (16.0, mixed), (0.0, mixed), (7.0, lowest)]);
+    let scenario = parsed_with(&with_phases("{ duration = 1s, rates { 0 = 1 } }"), &["phases.0.rates.5=3"]);
+    assert_eq!((scenario.phases[0].rate, scenario.phases[0].classes), (4.0, mixed));
+}
+
+#[test]
+fn shares_that_no_phase_has_are_refused() {
+    let text = with("arrivals.classes { 0 = 1 }\nphases = [{ duration = 1s, rates { 5 = 3 } }]");
+    let expected = "s.conf:4: scenario.arrivals.classes: expected no classes where the first phase has rates of its own \
+                    for them, found an object";
+    assert_eq!(refused(&text), expected);
+}
+
+#[test]
 fn a_repetition_carries_on() {
     let text = "repeat = 2\nphases = [{ duration = 1s, rate = 100 }, { duration = 2s, services.a.slots = 40 }]";
     let found: Vec<_> = parsed(&with(text))
@@ -247,7 +286,7 @@ fn overrides_lie_over_the_file() {
         ],
     );
     assert_eq!((scenario.arrivals.deadline.as_secs(), scenario.seed), (2, 9));
-    assert_eq!(scenario.arrivals.classes, [0.5, 0.0, 0.0, 0.5, 0.0, 0.0]);
+    assert_eq!(scenario.phases[0].classes, [0.5, 0.0, 0.0, 0.5, 0.0, 0.0]);
     assert_eq!(scenario.dispatcher.autothrottle.unwrap().algorithm, AutothrottleAlgorithm::Fixed);
     assert_eq!(scenario.dispatcher.work.service_timeout.as_secs(), 2);
     let service = &scenario.phases[0].services[0];
@@ -423,6 +462,8 @@ fn values_that_cannot_be() {
         ("arrivals.deadline = 25h", &format!("arrivals.deadline: {time}"), "\"25h\""),
         ("arrivals.told = perhaps", "arrivals.told: expected on or off", "\"perhaps\""),
         ("arrivals.users = 0", &format!("arrivals.users: {count} 1000000"), "0"),
+        ("arrivals.heavy-user = 2, arrivals.users = 2", "arrivals.heavy-user: expected a number from 0 to 1", "2"),
+        ("arrivals.heavy-user = 0.5", "arrivals.heavy-user: expected users of at least 2, of whom one is heavy", "1"),
         ("arrivals.classes = 3", "arrivals.classes: expected an object with shares of classes", "3"),
         ("arrivals.classes { 6 = 1 }", "arrivals.classes.6: expected a class from 0 to 5", "6"),
         ("arrivals.classes { high = 1 }", "arrivals.classes.high: expected a class from 0 to 5", "high"),
@@ -454,6 +495,8 @@ fn values_that_cannot_be() {
         ("network = -1ms", "network: expected a duration such as 500ms, from 0 to 24h".into(), "\"-1ms\""),
         ("queue = -1", "queue: expected a whole number from 0 to 1000000000".into(), "-1"),
         ("error-rate = 1.5", format!("error-rate: {share}"), "1.5"),
+        ("straggler-share = -1", format!("straggler-share: {share}"), "-1"),
+        ("straggler-factor = 0", "straggler-factor: expected a number from 0.000001 to 1000000".into(), "0"),
         ("error-time = soon", "error-time: expected a duration such as 500ms, from 0 to 24h".into(), "\"soon\""),
         ("on-cancel = go-on", "on-cancel: expected stop or run-on".into(), "\"go-on\""),
         ("slow = 0", "slow: expected a number from 0.000001 to 1000000".into(), "0"),
@@ -511,6 +554,19 @@ fn values_that_cannot_be() {
         ("duration = 1s, rate = -1", "0.rate: expected a number from 0 to 1000000".into(), "-1"),
         ("duration = 1s, rate = NaN", "0.rate: expected a number from 0 to 1000000".into(), "\"NaN\""),
         ("duration = 1s, rate = 1e7", "0.rate: expected a number from 0 to 1000000".into(), "1e7"),
+        ("duration = 1s, rates = 3", "0.rates: expected an object with requests per second by class".into(), "3"),
+        ("duration = 1s, rates { 6 = 3 }", "0.rates.6: expected a class from 0 to 5".into(), "6"),
+        ("duration = 1s, rates { 5 = -3 }", "0.rates.5: expected a number from 0 to 1000000".into(), "-3"),
+        (
+            "duration = 1s, rates { 0 = 6e5, 5 = 6e5 }",
+            "0.rates: expected rates with a sum that is a number from 0 to 1000000".into(),
+            "a sum of 1200000",
+        ),
+        (
+            "duration = 1s, rate = 1, rates { 5 = 3 }",
+            "0.rates: expected either rate or rates, which are rates by class".into(),
+            "an object",
+        ),
         (
             "duration = 1s, rate = 1, services = [a]",
             "0.services: expected an object with services by their names".into(),

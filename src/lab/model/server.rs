@@ -1,6 +1,6 @@
 //! One service at work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use super::agenda::{Agenda, Nanos, nanos};
@@ -32,10 +32,15 @@ pub(super) struct Task {
 #[derive(Debug)]
 pub(in crate::lab) struct Server {
     service: Service,
+    /// Of what is asked for the first time.
     chance: Chance,
+    /// Of what is asked again: how many copies there are of a request changes nothing for those that are asked first.
+    chance_of_copies: Chance,
     floor: Floor,
     /// Those on the floor, and what will become of those that have begun.
     inside: BTreeMap<Job, Option<Verdict>>,
+    /// Those on the floor that are copies.
+    copies: HashSet<Job>,
     replies: Agenda<(Job, Verdict)>,
 }
 
@@ -47,12 +52,14 @@ enum Floor {
 }
 
 impl Server {
-    pub(in crate::lab) fn new(service: &Service, chance: Chance) -> Self {
+    pub(in crate::lab) fn new(service: &Service, chance: Chance, chance_of_copies: Chance) -> Self {
         let mut server = Server {
             service: service.clone(),
             chance,
+            chance_of_copies,
             floor: Floor::of(service.discipline),
             inside: BTreeMap::new(),
+            copies: HashSet::new(),
             replies: Agenda::new(),
         };
         server.floor.set(0, service);
@@ -86,13 +93,16 @@ impl Server {
         self.fill(now);
     }
 
-    /// A call arrives.
-    pub(in crate::lab) fn call(&mut self, now: Nanos, job: Job) {
+    /// A call arrives: the first for its request, or a copy of it.
+    pub(in crate::lab) fn call(&mut self, now: Nanos, job: Job, is_copy: bool) {
         self.settle(now);
         let Service { slots, queue, .. } = self.service;
         if self.floor.len() >= slots.saturating_add(queue) {
             self.reply(now, job, Verdict::Failed);
             return;
+        }
+        if is_copy {
+            self.copies.insert(job);
         }
         self.enter(now, job);
     }
@@ -101,6 +111,7 @@ impl Server {
     pub(in crate::lab) fn stop(&mut self, now: Nanos, job: Job) {
         self.settle(now);
         if self.inside.remove(&job).is_some() {
+            self.copies.remove(&job);
             self.floor.leave(now, job);
             self.fill(now);
         }
@@ -120,6 +131,7 @@ impl Server {
     /// What has left its slot by `now` is on its way back.
     fn settle(&mut self, now: Nanos) {
         while let Some((at, job)) = self.floor.finish(now) {
+            self.copies.remove(&job);
             if let Some(Some(verdict)) = self.inside.remove(&job) {
                 self.reply(at, job, verdict);
             }
@@ -136,18 +148,22 @@ impl Server {
     /// Those for whom there is room begin.
     fn fill(&mut self, now: Nanos) {
         while let Some(job) = self.floor.admit() {
-            let (verdict, time) = self.fate();
+            let (verdict, time) = self.fate(job);
             self.inside.insert(job, Some(verdict));
             self.floor.begin(now, job, Task { time, penalty: self.service.penalty });
         }
     }
 
     /// What becomes of a request, and the time that takes.
-    fn fate(&mut self) -> (Verdict, f64) {
-        if self.service.error_rate > 0.0 && self.chance.share() < self.service.error_rate {
-            return (Verdict::Failed, self.service.error_time.as_secs_f64());
+    fn fate(&mut self, job: Job) -> (Verdict, f64) {
+        let service = &self.service;
+        let chance = if self.copies.contains(&job) { &mut self.chance_of_copies } else { &mut self.chance };
+        if service.error_rate > 0.0 && chance.share() < service.error_rate {
+            return (Verdict::Failed, service.error_time.as_secs_f64());
         }
-        (Verdict::Served, self.chance.service_time(&self.service.service_time) * self.service.slow)
+        let straggles = service.straggler_share > 0.0 && chance.share() < service.straggler_share;
+        let factor = if straggles { service.straggler_factor } else { 1.0 };
+        (Verdict::Served, chance.service_time(&service.service_time) * factor * service.slow)
     }
 
     fn reply(&mut self, at: Nanos, job: Job, verdict: Verdict) {
@@ -229,6 +245,8 @@ pub(super) fn seconds(seconds: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
     use crate::lab::example;
     use crate::lab::model::streams;
@@ -243,7 +261,8 @@ mod tests {
     }
 
     fn server(service: &Service) -> Server {
-        Server::new(service, streams(1).next().unwrap())
+        let mut streams = streams(1);
+        Server::new(service, streams.next().unwrap(), streams.next().unwrap())
     }
 
     fn answers(server: &mut Server) -> Vec<(Nanos, Job, Verdict)> {
@@ -259,14 +278,14 @@ mod tests {
     #[test]
     fn the_network_takes_its_time_outside_the_slots() {
         let mut server = server(&Service { network: Duration::from_millis(5), ..service() });
-        (0..2).for_each(|job| server.call(0, job));
+        (0..2).for_each(|job| server.call(0, job, false));
         assert_eq!(answers(&mut server), [(15, 0, Verdict::Served), (25, 1, Verdict::Served)]);
     }
 
     #[test]
     fn one_too_many_fails_at_once() {
         let mut server = server(&Service { queue: 1, ..service() });
-        (0..3).for_each(|job| server.call(0, job));
+        (0..3).for_each(|job| server.call(0, job, false));
         let expected = [(0, 2, Verdict::Failed), (10, 0, Verdict::Served), (20, 1, Verdict::Served)];
         assert_eq!(answers(&mut server), expected);
     }
@@ -274,14 +293,61 @@ mod tests {
     #[test]
     fn errors_take_their_own_time_in_a_slot() {
         let mut server = server(&Service { error_rate: 1.0, ..service() });
-        (0..2).for_each(|job| server.call(0, job));
+        (0..2).for_each(|job| server.call(0, job, false));
         assert_eq!(answers(&mut server), [(1, 0, Verdict::Failed), (2, 1, Verdict::Failed)]);
+    }
+
+    #[test]
+    fn stragglers_take_longer_by_their_factor() {
+        let mut server = server(&Service { straggler_share: 1.0, straggler_factor: 2.5, slow: 2.0, ..service() });
+        server.call(0, 0, false);
+        assert_eq!(answers(&mut server), [(50, 0, Verdict::Served)]);
+    }
+
+    /// 1,000 requests with so many copies each, all begun at once: when those that were asked first end.
+    fn ends_of_the_first(copies: u64) -> Vec<(Nanos, Job)> {
+        let time = ServiceTime { mean: Duration::from_millis(10), distribution: Distribution::Exponential };
+        let odd = Service { error_rate: 0.1, error_time: Duration::ZERO, straggler_share: 0.2, ..service() };
+        let mut server = server(&Service { slots: 10_000, service_time: time, ..odd });
+        for request in 0..1_000 {
+            (0..=copies).for_each(|copy| server.call(0, request * 10 + copy, copy > 0));
+        }
+        let mut ends = Vec::new();
+        while let Some(at) = server.next() {
+            while let Some((job, _)) = server.answer(at) {
+                ends.push((at, job));
+            }
+        }
+        ends.retain(|(_, job)| job % 10 == 0);
+        ends
+    }
+
+    #[test]
+    fn what_is_asked_first_draws_the_same_whatever_copies_there_are() {
+        assert_eq!(ends_of_the_first(0).len(), 1_000);
+        assert_eq!(ends_of_the_first(0), ends_of_the_first(2));
+    }
+
+    #[test]
+    fn each_copy_has_a_fate_of_its_own() {
+        let odd = Service { error_rate: 0.3, error_time: Duration::ZERO, slots: 100_000, ..service() };
+        let mut server = server(&odd);
+        for request in 0..10_000 {
+            (0..3).for_each(|copy| server.call(0, request * 10 + copy, copy > 0));
+        }
+        let mut failures = HashMap::new();
+        while let Some((job, Verdict::Failed)) = server.answer(0) {
+            *failures.entry(job / 10).or_insert(0) += 1;
+        }
+        // 0.3³ = 2.7 % of the requests fail in all three; six standard errors are 1 %.
+        let lost = failures.values().filter(|failed| **failed == 3).count() as f64 / 10_000.0;
+        assert!((lost - 0.027).abs() < 0.01, "{lost}");
     }
 
     #[test]
     fn what_is_done_while_it_is_unresponsive_is_never_answered() {
         let mut server = server(&service());
-        (0..3).for_each(|job| server.call(0, job));
+        (0..3).for_each(|job| server.call(0, job, false));
         server.become_like(5 * MS, &Service { unresponsive: true, ..service() });
         assert_eq!(server.answer(15 * MS), None);
         server.become_like(25 * MS, &service());
@@ -291,7 +357,7 @@ mod tests {
     #[test]
     fn slow_counts_for_what_begins_later() {
         let mut server = server(&service());
-        (0..2).for_each(|job| server.call(0, job));
+        (0..2).for_each(|job| server.call(0, job, false));
         server.become_like(5 * MS, &Service { slow: 3.0, ..service() });
         assert_eq!(answers(&mut server), [(10, 0, Verdict::Served), (40, 1, Verdict::Served)]);
     }
@@ -299,7 +365,7 @@ mod tests {
     #[test]
     fn what_is_inside_begins_anew_under_another_discipline() {
         let mut server = server(&service());
-        (0..2).for_each(|job| server.call(0, job));
+        (0..2).for_each(|job| server.call(0, job, false));
         server.become_like(5 * MS, &Service { discipline: Discipline::Sharing, ..service() });
         // both at half speed
         assert_eq!(answers(&mut server), [(25, 0, Verdict::Served), (25, 1, Verdict::Served)]);
@@ -308,7 +374,7 @@ mod tests {
     #[test]
     fn what_is_stopped_leaves_and_what_is_on_its_way_back_does_not() {
         let mut server = server(&Service { network: Duration::from_millis(5), ..service() });
-        (0..3).for_each(|job| server.call(0, job));
+        (0..3).for_each(|job| server.call(0, job, false));
         // the first has left the slot, and the second is in it
         server.stop(12 * MS, 0);
         server.stop(12 * MS, 1);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::DispatcherSettings;
 use crate::lab::example;
 use crate::lab::outcome::Totals;
 use crate::lab::scenario::{Discipline, Distribution, OnCancel, Phase, Process, Service, ServiceTime};
@@ -8,7 +9,7 @@ fn run(scenario: &Scenario) -> Outcome {
 }
 
 fn phase(seconds: f64, rate: f64, services: Vec<Service>) -> Phase {
-    Phase { duration: Duration::from_secs_f64(seconds), rate, services }
+    Phase { duration: Duration::from_secs_f64(seconds), rate, classes: example::ORDINARY, services }
 }
 
 fn assert_adds_up(totals: &Totals) {
@@ -20,7 +21,7 @@ fn assert_adds_up(totals: &Totals) {
 fn below_capacity_every_answer_takes_its_service_time() {
     let outcome = run(&Scenario { dispatcher: example::fixed(20), ..example::scenario() });
     let [figures] = &outcome.phases[..] else { panic!("one phase") };
-    let expected = Totals { received: 1000, completed: 1000, ..Totals::default() };
+    let expected = Totals { received: 1000, completed: 1000, attempts: 1000, ..Totals::default() };
     assert_eq!(outcome.totals, expected);
     assert!(outcome.record.answers.iter().all(|answer| answer.latency == 0.1));
     assert_eq!((figures.offered_per_s, figures.capacity_per_s), (100.0, 200.0));
@@ -58,11 +59,11 @@ fn a_limit_of_our_own_queues_and_refuses_in_front_of_the_service() {
 fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     let mut scenario = example::scenario();
     scenario.arrivals.process = Process::Poisson;
-    scenario.arrivals.classes = [0.1, 0.0, 0.0, 0.6, 0.0, 0.3];
     scenario.kanaloas = 2;
     let time = ServiceTime { distribution: Distribution::Exponential, ..example::service().service_time };
     let sharing = Service { discipline: Discipline::Sharing, service_time: time, ..example::service() };
     scenario.phases = vec![phase(5.0, 400.0, vec![sharing, Service { name: "b".into(), ..example::service() }])];
+    scenario.phases[0].classes = [0.1, 0.0, 0.0, 0.6, 0.0, 0.3];
     let [one, same, other] = [1, 1, 2].map(|seed| run(&Scenario { seed, ..scenario.clone() }));
     assert_eq!(one, same);
     assert_ne!(one.record, other.record);
@@ -181,4 +182,109 @@ fn settings_that_a_dispatcher_does_not_take_are_an_error() {
     scenario.dispatcher.queue.capacity = 0;
     let error = super::run(&scenario).unwrap_err();
     assert!(error.to_string().contains("capacity"), "{error}");
+}
+
+/// So many copies of each request, the next so long after the one before.
+fn copies(number: usize, delay: Duration) -> DispatcherSettings {
+    let mut settings = example::fixed(60);
+    (settings.work.concurrent_calls, settings.work.concurrent_delay) = (number, delay);
+    settings
+}
+
+#[test]
+fn every_copy_counts_as_an_attempt_and_losers_free_their_slots_at_once() {
+    let mut scenario = Scenario { dispatcher: copies(2, Duration::ZERO), ..example::scenario() };
+    scenario.phases =
+        vec![phase(10.0, 20.0, vec![Service { slots: 100, straggler_share: 0.5, ..example::service() }])];
+    let outcome = run(&scenario);
+    let figures = &outcome.phases[0];
+    assert_eq!((outcome.totals.received, outcome.totals.attempts), (200, 400));
+    assert_eq!((figures.attempts_per_s, figures.attempts_per_request), (40.0, Some(2.0)));
+    // A fast copy ends both after 100 ms, which is when two more requests have come; else both take a second.
+    let mut scenario = Scenario { dispatcher: copies(2, Duration::ZERO), ..scenario };
+    scenario.phases[0].services[0].straggler_factor = 1.5;
+    let busiest = |outcome: &Outcome| outcome.record.steps.iter().map(|step| step.in_flight_by_service[0]).max();
+    assert!(busiest(&run(&scenario)) <= Some(8) && busiest(&outcome) > Some(8));
+    let fast = outcome.record.answers.iter().filter(|answer| answer.latency < 0.5).count();
+    // Six standard errors of three quarters of 200.
+    assert!((113..=187).contains(&fast), "{fast} of 200, of which three quarters have a fast copy");
+}
+
+#[test]
+fn losers_keep_their_slots_where_the_service_runs_on() {
+    let busiest = |on_cancel| {
+        let mut scenario = Scenario { dispatcher: copies(2, Duration::ZERO), ..example::scenario() };
+        let service = Service { slots: 100, straggler_share: 0.5, on_cancel, ..example::service() };
+        scenario.phases = vec![phase(5.0, 20.0, vec![service])];
+        let outcome = run(&scenario);
+        assert_adds_up(&outcome.totals);
+        outcome.record.steps.iter().map(|step| step.in_flight_by_service[0]).max().unwrap()
+    };
+    let (stop, run_on) = (busiest(OnCancel::Stop), busiest(OnCancel::RunOn));
+    assert!(run_on > stop + 5, "{stop} in flight where losers stop, {run_on} where they run on");
+}
+
+#[test]
+fn a_copy_goes_out_only_where_the_first_takes_longer() {
+    let mut scenario = Scenario { dispatcher: copies(2, Duration::from_millis(150)), ..example::scenario() };
+    let service = Service { slots: 100, straggler_share: 0.1, ..example::service() };
+    scenario.phases = vec![phase(10.0, 100.0, vec![service])];
+    let hedged = run(&scenario);
+    scenario.dispatcher = copies(1, Duration::ZERO);
+    let alone = run(&scenario);
+    // What is asked first draws the same whether or not there are copies.
+    let slow = alone.record.received.iter().filter(|request| request.took > 0.5).count() as u64;
+    assert_eq!(hedged.totals.attempts, hedged.totals.received + slow);
+    assert_eq!(alone.totals.attempts, alone.totals.received);
+}
+
+#[test]
+fn a_request_without_an_answer_fails_only_when_all_copies_fail() {
+    let failed = |number| {
+        let mut scenario = Scenario { dispatcher: copies(number, Duration::ZERO), ..example::scenario() };
+        // Of copies it would see the failures, and not those that are given up.
+        scenario.dispatcher.circuit_breaker = None;
+        let service = Service { slots: 100, error_rate: 0.3, ..example::service() };
+        scenario.phases = vec![phase(50.0, 100.0, vec![service])];
+        run(&scenario).totals.failed as f64 / 5000.0
+    };
+    // Six standard errors of 0.3 and 0.3³: 0.039 and 0.014.
+    let (one, three) = (failed(1), failed(3));
+    assert!((one - 0.3).abs() < 0.039 && (three - 0.027).abs() < 0.014, "{one}, {three}");
+}
+
+#[test]
+fn groups_have_figures_of_their_own() {
+    let mut scenario = Scenario { dispatcher: example::fixed(20), ..example::scenario() };
+    assert_eq!(run(&scenario).phases[0].groups, []);
+    scenario.phases[0].classes = [0.5, 0.0, 0.0, 0.0, 0.0, 0.5];
+    (scenario.arrivals.users, scenario.arrivals.heavy_user) = (5, Some(0.75));
+    let outcome = run(&scenario);
+    let groups = &outcome.phases[0].groups;
+    let names: Vec<_> = groups.iter().map(|figures| figures.group.to_string()).collect();
+    assert_eq!(names, ["class 0", "class 5", "heavy user", "other users"]);
+    for pair in groups.chunks(2) {
+        assert!((pair[0].offered_per_s + pair[1].offered_per_s - 100.0).abs() < 1e-9);
+    }
+    assert!((groups[2].offered_per_s - 75.0).abs() < 9.0, "{}", groups[2].offered_per_s);
+    for figures in groups {
+        assert_eq!((figures.success, figures.latency_ms.p99), (Some(1.0), Some(100.0)));
+    }
+    assert_eq!(outcome.record.received.len(), 1000);
+}
+
+#[test]
+fn what_a_group_gets_counts_by_when_it_arrived() {
+    // All of the second phase arrive before a service that does not answer.
+    let mut scenario = Scenario { dispatcher: example::fixed(20), ..example::scenario() };
+    let answers = |unresponsive| vec![Service { unresponsive, ..example::service() }];
+    scenario.phases = vec![phase(2.0, 50.0, answers(false)), phase(1.0, 50.0, answers(true))];
+    scenario.phases[0].classes = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+    scenario.phases[1].classes = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+    let outcome = run(&scenario);
+    let success = |phase: usize| outcome.phases[phase].groups.iter().map(|figures| figures.success).collect::<Vec<_>>();
+    // What arrived in the last 100 ms of the first phase is not answered any more.
+    assert_eq!(success(0), [Some(0.95), None]);
+    assert_eq!(success(1), [None, Some(0.0)]);
+    assert_eq!(outcome.phases[1].groups[1].latency_ms.p50, None);
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::arrivals::CLASSES;
 use super::service::Service;
 
 /// A span of time in which nothing changes.
@@ -11,6 +12,8 @@ pub struct Phase {
     pub duration: Duration,
     /// Requests per second. Not negative.
     pub rate: f64,
+    /// The share of each class in them; together 1.
+    pub classes: [f64; CLASSES],
     /// All services of the scenario, in the same order in every phase, as they are in this one.
     pub services: Vec<Service>,
 }

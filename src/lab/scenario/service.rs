@@ -25,6 +25,10 @@ pub struct Service {
     pub on_cancel: OnCancel,
     /// How long requests take in a slot.
     pub service_time: ServiceTime,
+    /// The share of requests that take `straggler_factor` times as long: 0 to 1.
+    pub straggler_share: f64,
+    /// By how much longer those take. More than 0.
+    pub straggler_factor: f64,
     /// What service times are multiplied by. More than 0.
     pub slow: f64,
     /// Whether it answers nothing. What it has done then is never answered.
@@ -101,7 +105,8 @@ impl ServiceTime {
 impl Service {
     /// The mean service time as it is now, in seconds.
     pub fn mean_time(&self) -> f64 {
-        self.service_time.overall_mean().as_secs_f64() * self.slow
+        let stragglers = 1.0 + self.straggler_share * (self.straggler_factor - 1.0);
+        self.service_time.overall_mean().as_secs_f64() * stragglers * self.slow
     }
 
     /// Requests that it can answer per second: slots / mean service time; 0 if it is away or does not answer.

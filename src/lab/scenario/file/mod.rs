@@ -50,9 +50,9 @@ fn scenario(document: &mut Document, top: &Node) -> Option<Scenario> {
     let [warm_up_at, services, arrivals, phases, dispatcher] =
         ["warm-up", "services", "arrivals", "phases", "dispatcher"].map(|key| section.node(key));
 
-    let arrivals = arrivals::read(document, arrivals.as_ref());
+    let (arrivals, classes) = arrivals::read(document, arrivals.as_ref());
     let services = services.map(|at| service::all(document, &at)).unwrap_or_default();
-    let phases = phases.map(|at| phases::all(document, &at, services, repeat, kanaloas)).unwrap_or_default();
+    let phases = phases.map(|at| phases::all(document, &at, services, &classes, repeat, kanaloas)).unwrap_or_default();
     let total: Duration = phases.iter().map(|phase| phase.duration).sum();
     if let Some(at) = &warm_up_at {
         if warm_up >= total && !phases.is_empty() {

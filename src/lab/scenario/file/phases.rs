@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use super::arrivals::{Classes, by_class};
 use super::section::{Bounds, Section, duration, in_hours, items};
 use super::service::{Change, Services};
 use super::{LONGEST, MOST_REQUESTS};
 use crate::config::document::{Document, Node, nearest};
 use crate::lab::outcome::STEP;
-use crate::lab::scenario::Phase;
+use crate::lab::scenario::{CLASSES, Phase};
 
-const KEYS: &[&str] = &["duration", "rate", "services"];
+const KEYS: &[&str] = &["duration", "rate", "rates", "services"];
 
 const DURATION: Bounds<Duration> = Bounds::above(Duration::ZERO, LONGEST);
 /// One each microsecond, the tick of the lab.
@@ -23,11 +24,20 @@ const MOST_KEPT: f64 = 4e6;
 struct PhaseChange {
     duration: Duration,
     rate: Option<f64>,
+    /// The shares of the classes in it.
+    classes: Option<[f64; CLASSES]>,
     services: Vec<(usize, Change)>,
 }
 
 /// The phases with `repeat` repetitions in all. None if they are too many, which is reported.
-pub(super) fn all(document: &mut Document, at: &Node, services: Services, repeat: u64, kanaloas: usize) -> Vec<Phase> {
+pub(super) fn all(
+    document: &mut Document,
+    at: &Node,
+    services: Services,
+    classes: &Classes,
+    repeat: u64,
+    kanaloas: usize,
+) -> Vec<Phase> {
     let items = items(document, at, "a list of phases");
     let changes: Vec<_> = items
         .iter()
@@ -36,32 +46,39 @@ pub(super) fn all(document: &mut Document, at: &Node, services: Services, repeat
         .collect();
     services
         .refuse_idle(document, changes.iter().flat_map(|phase| &phase.services).map(|(index, said)| (*index, said)));
+    if let (Some(at), Some(PhaseChange { classes: Some(_), .. })) = (&classes.at, changes.first()) {
+        document.refuse(at, "no classes where the first phase has rates of its own for them");
+    }
     if !is_bearable(document, at, &changes, &services, repeat, kanaloas) || !document.is_sound() {
         return Vec::new();
     }
     let mut states = services.all;
-    let mut rate = 0.0;
+    let (mut rate, mut classes) = (0.0, classes.shares);
     let mut phases = Vec::new();
     for phase in (0..repeat).flat_map(|_| &changes) {
         rate = phase.rate.unwrap_or(rate);
+        classes = phase.classes.unwrap_or(classes);
         for (index, change) in &phase.services {
             change.apply(&mut states[*index]);
         }
         let services = states.iter().map(|state| state.service()).collect();
-        phases.push(Phase { duration: phase.duration, rate, services });
+        phases.push(Phase { duration: phase.duration, rate, classes, services });
     }
     phases
 }
 
 impl PhaseChange {
     fn read(document: &mut Document, at: &Node, is_first: bool, services: &Services) -> Self {
-        let mut phase = Self { duration: Duration::ZERO, rate: None, services: Vec::new() };
+        let mut phase = Self { duration: Duration::ZERO, rate: None, classes: None, services: Vec::new() };
         let Some(mut section) = Section::open(document, at, KEYS) else { return phase };
         phase.duration = section.duration("duration", DURATION).unwrap_or_default();
         section.require("duration", &duration(DURATION));
         phase.rate = section.number("rate", RATE);
-        if is_first {
-            section.require("rate", "the requests per second, which later phases keep");
+        match (section.node("rates"), phase.rate) {
+            (Some(at), None) => (phase.rate, phase.classes) = rates(section.document, &at),
+            (Some(at), Some(_)) => section.document.refuse(&at, "either rate or rates, which are rates by class"),
+            (None, _) if is_first => section.require("rate", "the requests per second, which later phases keep"),
+            (None, _) => {}
         }
         let Some(named) = section.node("services") else { return phase };
         let Some(keys) = named.keys() else {
@@ -81,6 +98,17 @@ impl PhaseChange {
         }
         phase
     }
+}
+
+/// The sum of the rates of all classes, and the share of each in it. A sum of 0 leaves the shares as they were.
+fn rates(document: &mut Document, at: &Node) -> (Option<f64>, Option<[f64; CLASSES]>) {
+    let object = "an object with requests per second by class";
+    let Some((rates, all_read)) = by_class(document, at, object, RATE, &RATE.number()) else { return (None, None) };
+    let sum: f64 = rates.iter().sum();
+    if all_read && !RATE.hold(sum) {
+        document.refuse_found(at, format!("rates with a sum that is {}", RATE.number()), format!("a sum of {sum}"));
+    }
+    (Some(sum), (sum > 0.0).then(|| rates.map(|rate| rate / sum)))
 }
 
 /// Whether it is a multiple of the time in which figures are taken.

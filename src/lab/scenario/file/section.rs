@@ -21,7 +21,7 @@ impl<T: PartialOrd + Copy> Bounds<T> {
         Self { low, is_above: true, high }
     }
 
-    fn hold(&self, value: T) -> bool {
+    pub(super) fn hold(&self, value: T) -> bool {
         let is_low = if self.is_above { value <= self.low } else { value < self.low };
         !is_low && value <= self.high
     }
@@ -29,6 +29,13 @@ impl<T: PartialOrd + Copy> Bounds<T> {
     fn in_words(&self, show: impl Fn(T) -> String) -> String {
         let (low, high) = (show(self.low), show(self.high));
         if self.is_above { format!("above {low} and at most {high}") } else { format!("from {low} to {high}") }
+    }
+}
+
+impl Bounds<f64> {
+    /// What a number must be, in words.
+    pub(super) fn number(&self) -> String {
+        format!("a number {}", self.in_words(|number| number.to_string()))
     }
 }
 
@@ -81,8 +88,7 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn number(&mut self, key: &str, bounds: Bounds<f64>) -> Option<f64> {
-        let expected = format!("a number {}", bounds.in_words(|number| number.to_string()));
-        self.value(key, &expected, |node| node.number().filter(|number| bounds.hold(*number)))
+        self.value(key, &bounds.number(), |node| node.number().filter(|number| bounds.hold(*number)))
     }
 
     pub(super) fn duration(&mut self, key: &str, bounds: Bounds<Duration>) -> Option<Duration> {

@@ -9,8 +9,19 @@ use crate::config::document::{Document, Node};
 use crate::lab::scenario::{Discipline, Distribution, OnCancel, Service, ServiceTime};
 
 /// What both a service and its change in a phase may say.
-const KEYS: &[&str] =
-    &["slots", "discipline", "penalty", "network", "queue", "error-rate", "error-time", "on-cancel", "service-time"];
+const KEYS: &[&str] = &[
+    "slots",
+    "discipline",
+    "penalty",
+    "network",
+    "queue",
+    "error-rate",
+    "error-time",
+    "straggler-share",
+    "straggler-factor",
+    "on-cancel",
+    "service-time",
+];
 const NAME_KEY: &str = "name";
 /// What only a phase may say.
 const PHASE_KEYS: &[&str] = &["slow", "unresponsive", "present"];
@@ -93,6 +104,8 @@ pub(super) struct Change {
     queue: Option<usize>,
     error_rate: Option<f64>,
     error_time: Option<Duration>,
+    straggler_share: Option<f64>,
+    straggler_factor: Option<f64>,
     on_cancel: Option<OnCancel>,
     times: TimesChange,
     slow: Option<f64>,
@@ -207,6 +220,8 @@ impl State {
             queue: 100_000,
             error_rate: 0.0,
             error_time: Duration::from_millis(1),
+            straggler_share: 0.0,
+            straggler_factor: 10.0,
             on_cancel: OnCancel::Stop,
             service_time: times.service_time(),
             slow: 1.0,
@@ -251,6 +266,8 @@ impl Change {
             queue: section.whole("queue", QUEUE),
             error_rate: section.number("error-rate", SHARE),
             error_time: section.duration("error-time", ANY_TIME),
+            straggler_share: section.number("straggler-share", SHARE),
+            straggler_factor: section.number("straggler-factor", SLOW),
             on_cancel: section.word("on-cancel", ON_CANCEL),
             times: section.node("service-time").map(|at| TimesChange::read(section.document, &at)).unwrap_or_default(),
             slow: section.number("slow", SLOW),
@@ -267,6 +284,8 @@ impl Change {
         set(&mut service.queue, self.queue);
         set(&mut service.error_rate, self.error_rate);
         set(&mut service.error_time, self.error_time);
+        set(&mut service.straggler_share, self.straggler_share);
+        set(&mut service.straggler_factor, self.straggler_factor);
         set(&mut service.on_cancel, self.on_cancel);
         set(&mut service.slow, self.slow);
         set(&mut service.unresponsive, self.unresponsive);
