@@ -97,6 +97,19 @@ fn what_is_asked_wrongly_is_refused_with_what_to_do() {
     assert!(unknown.contains("no-such-key"), "{unknown}");
     assert!(files.refused(2, &["mine.conf", "--runs", "0"]).contains("from 1 to 10000"));
     assert!(files.refused(2, &["mine.conf", "--seed", &u64::MAX.to_string(), "--runs", "2"]).contains("--seed"));
+    let calls = "dispatcher.work-settings.concurrent-calls";
+    let vary = |value: &str| files.refused(2, &["mine.conf", "--vary", value]);
+    assert!(vary(calls).contains("expected KEY=VALUE,VALUE..."));
+    assert!(vary(&format!("{calls}=3")).contains("at least two values"));
+    assert!(vary(&format!("{calls}=1,1")).contains("the value 1 is there twice"));
+    let none = vary(&format!("{calls}=1,0"));
+    assert!(none.contains(&format!("--vary {calls}=0: ")) && none.contains("at least 1") && !none.contains("--set"), "{none}");
+    assert!(vary("dispatcher.work-settings.concurent-calls=1,2").contains("did you mean concurrent-calls?"));
+    let both = &["mine.conf", "--vary", "seed=1,2", "--set", "scenario.seed=3"];
+    assert!(files.refused(2, both).contains("--set scenario.seed=3: --vary sets this itself"));
+    assert!(files.refused(2, &["mine.conf", "--vary", "seed=1,2", "--seed", "3"]).contains("--vary sets the seed itself"));
+    assert!(files.refused(2, &["mine.conf", "--vary", "seed=1,2", "--compare"]).contains("give one of them"));
+    assert!(files.refused(2, &["--vary", "seed=1,2"]).contains("--list"));
     for own in ["dispatcher.autothrottle.algorithm=fixed", "scenario.dispatcher.autothrottle.enabled=off"] {
         let said = files.refused(2, &["mine.conf", "--compare", "--set", own]);
         assert!(said.contains("--compare sets this itself"), "{said}");
@@ -107,8 +120,9 @@ fn what_is_asked_wrongly_is_refused_with_what_to_do() {
 fn the_json_has_exactly_these_keys_in_this_order() {
     let line = Files::new("keys").printed(&["mine.conf", "--json", "--seed", "7"]);
     let phase = "offered_per_s capacity_per_s good_per_s goodput_ratio rejected_per_s failed_per_s timed_out_per_s \
-                 latency_ms p50 p90 p99 wait_ms p50 p99 limit mean min max converged_after_s";
-    let totals = "received completed failed timed_out rejected abandoned";
+                 attempts_per_s attempts_per_request latency_ms p50 p90 p99 p999 wait_ms p50 p99 limit mean min max \
+                 converged_after_s groups";
+    let totals = "received completed failed timed_out rejected abandoned attempts";
     let expected = format!("scenario seed phases {phase} {phase} totals {totals}");
     // No value holds a quote or a colon but the name, so that what stands before `":` is a key.
     let keys: Vec<_> = line.split("\":").map(|before| before.rsplit('"').next().unwrap()).collect();
@@ -153,7 +167,11 @@ fn the_report_is_a_file_that_needs_nothing_else() {
 fn where_a_report_cannot_be_written_is_found_out_before() {
     let files = Files::new("unwritable");
     for (args, file) in
-        [(&["mine.conf", "--out", "mine.conf"][..], "mine.conf"), (&["--compare", "--out", "mine.conf"], "mine.conf")]
+        [
+            (&["mine.conf", "--out", "mine.conf"][..], "mine.conf"),
+            (&["--compare", "--out", "mine.conf"], "mine.conf"),
+            (&["mine.conf", "--vary", "seed=1,2", "--out", "mine.conf"], "mine.conf"),
+        ]
     {
         let said = files.refused(1, args);
         assert!(said.contains(file) && said.contains("--out"), "{said}");
@@ -196,4 +214,28 @@ fn a_comparison_has_a_cell_for_each_algorithm_and_three_files() {
     assert!(read("compare.svg").starts_with("<svg xmlns="));
     assert!(names_nothing_else(&read("compare.html")) && names_nothing_else(&read("compare.svg")));
     assert_eq!(lines, files.printed(&args));
+}
+
+#[test]
+fn what_is_varied_has_a_line_for_each_value_and_two_files() {
+    let files = Files::new("vary");
+    let calls = "dispatcher.work-settings.concurrent-calls=1,2,3";
+    let args = ["mine.conf", "--vary", calls, "--set", "phases.1.rate=50", "--runs", "2", "--json", "--out", "there"];
+    let lines = files.printed(&args);
+    let cells: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let values: Vec<_> = cells.iter().map(|cell| cell["value"].as_str().unwrap()).collect();
+    assert_eq!(values, ["1", "2", "3"]);
+    // The same requests, of which copies are made.
+    assert!(cells.iter().all(|cell| cell["received"] == cells[0]["received"] && cell["runs"] == 2), "{lines}");
+    let calls_of: Vec<_> = cells.iter().map(|cell| cell["attempts_per_request"].as_f64().unwrap()).collect();
+    assert!(calls_of[0] <= 1.0 && calls_of[1] > 1.5 && calls_of[2] > calls_of[1], "{calls_of:?}");
+    let p99: Vec<_> = cells.iter().map(|cell| cell["latency_ms"]["p99"].as_f64().unwrap()).collect();
+    assert!(p99[1] < p99[0] && p99[2] < p99[1], "{p99:?}");
+    let read = |name: &str| fs::read_to_string(files.0.join("there").join(name)).unwrap();
+    assert!(read("vary.svg").starts_with("<svg xmlns="));
+    assert!(names_nothing_else(&read("vary.html")) && names_nothing_else(&read("vary.svg")));
+    assert!(read("vary.html").contains("two-steps") && read("vary.html").contains(calls));
+    assert_eq!(lines, files.printed(&args));
+    let table = files.printed(&["mine.conf", "mine.conf", "--vary", calls]);
+    assert!(table.contains("two-steps, concurrent-calls = 3") && table.contains("p99.9"), "{table}");
 }

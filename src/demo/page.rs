@@ -9,7 +9,7 @@ use super::run::{Measured, Side};
 use super::sample::Sample;
 use super::timeline::{Bucket, buckets};
 use crate::report::text::{rate, time};
-use crate::report::{Axis, Chart, Drawing, Page, Panel, Scale, Series, Tone, Unit};
+use crate::report::{Across, Axis, Chart, Drawing, Page, Panel, Scale, Series, Tone, Unit};
 
 /// Those that make up a column, from the bottom up.
 const STACK: [(&str, Tone, &[Outcome]); 4] = [
@@ -81,6 +81,7 @@ fn outcomes(comparison: &Comparison) -> Chart {
             "Those that came in each second, by how they ended. Good is an answer within {} s.",
             GOOD_WITHIN.as_secs()
         ),
+        across: Across::Time,
         axis: Axis { label: "requests per second".to_string(), unit: Unit::Number, scale: Scale::Linear },
         drawing: Drawing::Stack,
         panels: panels(comparison, |_, measured| {
@@ -102,6 +103,7 @@ fn latency(comparison: &Comparison) -> Chart {
              clients give up.",
             PATIENCE.as_secs()
         ),
+        across: Across::Time,
         axis: Axis { label: "latency".to_string(), unit: Unit::Milliseconds, scale: Scale::Log },
         drawing: Drawing::Steps,
         panels: panels(comparison, |_, measured| {
@@ -124,6 +126,7 @@ fn concurrency(comparison: &Comparison) -> Chart {
              what it hands to the service, up to the limit it has found.",
             comparison.plan.slots()
         ),
+        across: Across::Time,
         axis: Axis { label: "requests in flight".to_string(), unit: Unit::Number, scale: Scale::LogFromZero },
         drawing: Drawing::Lines,
         panels: panels(comparison, |side, measured| {
@@ -157,6 +160,7 @@ fn queue(comparison: &Comparison) -> Chart {
             "Without Kanaloa it waits inside the service, which will work on it even when its client has left. \
                       With Kanaloa both queues stay short, because what would wait too long is refused at once."
                 .to_string(),
+        across: Across::Time,
         axis: Axis { label: "requests waiting".to_string(), unit: Unit::Number, scale: Scale::LogFromZero },
         drawing: Drawing::Lines,
         panels: panels(comparison, |side, measured| {

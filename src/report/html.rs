@@ -110,7 +110,7 @@ fn embed(data: &Value) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::super::spec::{Axis, Drawing, Panel, Scale, Series, Tone, Unit};
+    use super::super::spec::{Across, Axis, Drawing, Panel, Scale, Series, Tone, Unit};
     use super::*;
 
     const EVIL: &str = "</script><!--<b>\"'&";
@@ -126,6 +126,7 @@ mod tests {
             charts: vec![Chart {
                 title: EVIL.to_string(),
                 explanation: EVIL.to_string(),
+                across: Across::Time,
                 axis: Axis { label: EVIL.to_string(), unit: Unit::Number, scale: Scale::Linear },
                 drawing: Drawing::Lines,
                 panels: vec![Panel {

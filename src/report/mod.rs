@@ -12,5 +12,5 @@ pub(crate) mod text;
 pub(crate) use self::file::ReportFile;
 pub(crate) use self::html::escape;
 pub(crate) use self::percentile::percentile;
-pub(crate) use self::spec::{Axis, Chart, Drawing, PARTS, Page, Panel, Scale, Series, Tone, Unit};
+pub(crate) use self::spec::{Across, Axis, Chart, Drawing, PARTS, Page, Panel, Scale, Series, Tone, Unit};
 pub(crate) use self::table::Table;

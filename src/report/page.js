@@ -53,6 +53,22 @@
     return ticks;
   }
 
+  const isTime = chart => chart.across === "time";
+
+  // The same for all panels of a chart.
+  function xScale(chart) {
+    if (isTime(chart)) return { time: false, range: [0, end(chart)] };
+    const all = chart.panels.flatMap(panel => panel.x);
+    return { time: false, distr: 3, range: [Math.min(...all), Math.max(...all)] };
+  }
+
+  // 1, 2, 5, 10, 20 … between two values.
+  function ticks(lowest, highest) {
+    const all = [];
+    for (let from = decade(lowest); from <= highest; from *= 10) all.push(...[1, 2, 5].map(step => step * from));
+    return all.filter(tick => tick >= lowest * 0.999 && tick <= highest * 1.001);
+  }
+
   // In halves of a second, so that all charts of a run end together, though their last instants differ a little.
   const end = chart => Math.ceil(chart.panels.flatMap(panel => panel.x).reduce((a, b) => Math.max(a, b), 1) * 2) / 2;
 
@@ -85,9 +101,14 @@
     return {
       width,
       height: width < 480 ? 210 : 250,
-      scales: { x: { time: false, range: [0, end(chart)] }, y: yScale(chart) },
+      scales: { x: xScale(chart), y: yScale(chart) },
       axes: [
-        { ...axis, size: 32, label: "seconds since the start" },
+        isTime(chart) ? { ...axis, size: 32, label: "seconds since the start" } : {
+          ...axis, size: 32, label: "response time",
+          splits: (_, __, lowest, highest) => ticks(lowest, highest),
+          filter: (_, splits) => splits,
+          values: (_, splits) => splits.map(FORMATS.milliseconds),
+        },
         {
           ...axis, size: 60, label: chart.label,
           splits: chart.scale === "log-from-zero" ? (_, __, ___, highest) => magnitudes(highest) : undefined,
@@ -96,7 +117,7 @@
         },
       ],
       series: [
-        { label: "at", value: (_, value) => value == null ? "" : seconds(value) },
+        { label: "at", value: (_, value) => value == null ? "" : (isTime(chart) ? seconds : FORMATS.milliseconds)(value) },
         ...drawn.map(series => ({
           label: series.label,
           stroke: style(`--${series.tone}`),
@@ -109,7 +130,7 @@
         })),
       ],
       hooks: { draw: [plot => drawMarks(plot, panel.marks)] },
-      cursor: { sync: { key: `to ${end(chart)} s` }, y: false, drag: { x: false, y: false }, points: { show: !stack } },
+      cursor: { sync: { key: isTime(chart) ? `to ${end(chart)} s` : chart.across }, y: false, drag: { x: false, y: false }, points: { show: !stack } },
     };
   }
 

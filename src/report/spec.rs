@@ -20,17 +20,27 @@ pub(crate) struct Page {
     pub(crate) charts: Vec<Chart>,
 }
 
-/// One quantity over time, in panels side by side that share their scales, so that they can be compared.
+/// One quantity over time or something else, in panels side by side that share their scales, so that they can be compared.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Chart {
     pub(crate) title: String,
     pub(crate) explanation: String,
+    pub(crate) across: Across,
     pub(crate) axis: Axis,
     pub(crate) drawing: Drawing,
     pub(crate) panels: Vec<Panel>,
 }
 
-/// The vertical axis of a chart. The horizontal one is seconds since the start.
+/// The horizontal axis of a chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Across {
+    /// Seconds since the start.
+    Time,
+    /// Milliseconds that an answer takes, all above 0, spread by their logarithm.
+    ResponseTime,
+}
+
+/// The vertical axis of a chart.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Axis {
     /// What is counted or measured. The unit is added where it is not part of the numbers.
@@ -75,10 +85,10 @@ pub(crate) enum Drawing {
 pub(crate) struct Panel {
     /// Empty where the chart's says it all.
     pub(crate) title: String,
-    /// Seconds since the start, ascending.
+    /// Where the values stand on the horizontal axis, ascending.
     pub(crate) x: Vec<f64>,
     pub(crate) series: Vec<Series>,
-    /// Instants at which something changed, in seconds since the start: a line across the plot.
+    /// Where something changed on the horizontal axis: a line across the plot.
     pub(crate) marks: Vec<f64>,
 }
 
@@ -132,12 +142,22 @@ impl Chart {
             json!({ "x": instants(&panel.x), "series": series, "marks": instants(&panel.marks) })
         };
         json!({
+            "across": self.across.name(),
             "label": self.axis.label,
             "unit": self.axis.unit.name(),
             "scale": self.axis.scale.name(),
             "drawing": self.drawing.name(),
             "panels": self.panels.iter().map(panel).collect::<Vec<_>>(),
         })
+    }
+}
+
+impl Across {
+    fn name(self) -> &'static str {
+        match self {
+            Across::Time => "time",
+            Across::ResponseTime => "response-time",
+        }
     }
 }
 
@@ -204,6 +224,7 @@ mod tests {
         let chart = Chart {
             title: "Queue".to_string(),
             explanation: String::new(),
+            across: Across::Time,
             axis: Axis { label: "requests".to_string(), unit: Unit::Number, scale: Scale::LogFromZero },
             drawing: Drawing::Stack,
             panels: vec![Panel {
@@ -219,7 +240,7 @@ mod tests {
         assert_eq!(
             chart.to_json(),
             json!({
-                "label": "requests", "unit": "number", "scale": "log-from-zero", "drawing": "stack",
+                "across": "time", "label": "requests", "unit": "number", "scale": "log-from-zero", "drawing": "stack",
                 "panels": [{
                     "x": [0.0, 0.1],
                     "series": [

@@ -20,7 +20,7 @@ pub(crate) struct SimulateArgs {
 
     /// A built-in scenario's name, or a file: what has a path separator or ends in .conf, and else what is no name
     ///
-    /// With --compare it may be given several times.
+    /// With --compare and --vary it may be given several times.
     #[arg(long, value_name = "NAME|FILE")]
     scenario: Vec<String>,
 
@@ -40,7 +40,8 @@ pub(crate) struct SimulateArgs {
     #[arg(long, value_name = "N", value_parser = runs, allow_negative_numbers = true)]
     runs: Option<u32>,
 
-    /// Print JSON, one object on a line for each run (with --compare for each scenario and algorithm)
+    /// Print JSON, one object on a line for each run (with --compare for each scenario and algorithm, with --vary for
+    /// each scenario and value)
     #[arg(long)]
     pub(super) json: bool,
 
@@ -51,6 +52,12 @@ pub(crate) struct SimulateArgs {
     /// Run all throttle algorithms on all built-in scenarios, or on those that are named, and compare
     #[arg(long)]
     pub(super) compare: bool,
+
+    /// Run the scenarios with each of these values of one key, and draw their response times over one another
+    ///
+    /// Such as --vary dispatcher.work-settings.concurrent-calls=1,2,3, with one scenario or several.
+    #[arg(long, value_name = "KEY=VALUE,VALUE...")]
+    pub(super) vary: Option<String>,
 }
 
 impl SimulateArgs {
@@ -74,6 +81,7 @@ impl SimulateArgs {
         let mut option = |name: &str, value: &str| words.extend([name.to_owned(), quoted(value)]);
         self.scenario.iter().for_each(|scenario| option("--scenario", scenario));
         self.set.iter().for_each(|set| option("--set", set));
+        self.vary.iter().for_each(|vary| option("--vary", vary));
         self.seed.iter().for_each(|seed| option("--seed", &seed.to_string()));
         self.runs.iter().for_each(|runs| option("--runs", &runs.to_string()));
         let flags = [("--json", self.json), ("--compare", self.compare)];

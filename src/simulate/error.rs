@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use kanaloa::lab::{NoOverride, RunError, ScenarioError};
 use thiserror::Error;
 
+use super::vary::NotVaried;
+
 /// What happened, where, and what to do.
 #[derive(Debug, Error)]
 pub(crate) enum SimulateError {
@@ -14,7 +16,7 @@ pub(crate) enum SimulateError {
         "which scenario? `kanaloa simulate --list` shows those that are built in, and --scenario takes a name or a file"
     )]
     NoScenario,
-    #[error("one scenario at a time; only --compare takes several")]
+    #[error("one scenario at a time; only --compare and --vary take several")]
     SeveralScenarios,
     #[error("there is no built-in scenario and no file `{name}`{}; `kanaloa simulate --list` shows the names", meant(*nearest))]
     UnknownScenario { name: String, nearest: Option<&'static str> },
@@ -22,6 +24,17 @@ pub(crate) enum SimulateError {
     Set(#[from] NoOverride),
     #[error("--set {0}: --compare sets this itself, once for each algorithm")]
     AlgorithmSet(String),
+    #[error("--compare and --vary are two kinds of report: give one of them")]
+    TwoReports,
+    #[error("--vary {0}")]
+    Vary(#[from] NotVaried),
+    #[error("--set {0}: --vary sets this itself, once for each value")]
+    VariedSet(String),
+    #[error("--seed: --vary sets the seed itself, once for each value")]
+    VariedSeed,
+    /// What a value of `--vary` does to a scenario.
+    #[error("{0}")]
+    Value(String),
     #[error("{0}")]
     Scenario(#[from] ScenarioError),
     #[error("seeds end at {max}: use a smaller --seed or fewer --runs", max = u64::MAX)]
@@ -51,6 +64,11 @@ impl SimulateError {
             | Self::UnknownScenario { .. }
             | Self::Set(_)
             | Self::AlgorithmSet(_)
+            | Self::TwoReports
+            | Self::Vary(_)
+            | Self::VariedSet(_)
+            | Self::VariedSeed
+            | Self::Value(_)
             | Self::Scenario(_)
             | Self::NoMoreSeeds
             // A setting that no dispatcher starts with.

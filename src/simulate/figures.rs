@@ -14,39 +14,58 @@ const COLUMNS_IN_TEXT: usize = 6;
 
 /// One figure of a phase.
 struct Figure {
-    name: &'static str,
-    of: fn(&PhaseOutcome) -> Option<f64>,
+    name: String,
+    of: Box<dyn Fn(&PhaseOutcome) -> Option<f64>>,
     write: fn(Option<f64>) -> String,
     /// `None` for what is neither good nor bad.
     worst: Option<Worst>,
 }
 
-const FIGURES: [Figure; 16] = [
-    figure("requests per second", |phase| Some(phase.offered_per_s), number, None),
-    figure("  capacity", |phase| Some(phase.capacity_per_s), number, None),
-    figure("  good", |phase| Some(phase.good_per_s), number, Some(Worst::Lowest)),
-    figure("  rejected", |phase| Some(phase.rejected_per_s), number, Some(Worst::Highest)),
-    figure("  failed", |phase| Some(phase.failed_per_s), number, Some(Worst::Highest)),
-    figure("  timed out", |phase| Some(phase.timed_out_per_s), number, Some(Worst::Highest)),
-    figure("goodput ratio", |phase| phase.goodput_ratio, ratio, Some(Worst::Lowest)),
-    figure("latency: p50", |phase| phase.latency_ms.p50, milliseconds, Some(Worst::Highest)),
-    figure("latency: p90", |phase| phase.latency_ms.p90, milliseconds, Some(Worst::Highest)),
-    figure("latency: p99", |phase| phase.latency_ms.p99, milliseconds, Some(Worst::Highest)),
-    figure("wait: p50", |phase| phase.wait_ms.p50, milliseconds, Some(Worst::Highest)),
-    figure("wait: p99", |phase| phase.wait_ms.p99, milliseconds, Some(Worst::Highest)),
-    figure("concurrency limit: mean", |phase| Some(phase.limit.mean), number, None),
-    figure("concurrency limit: min", |phase| Some(phase.limit.min as f64), whole, Some(Worst::Lowest)),
-    figure("concurrency limit: max", |phase| Some(phase.limit.max as f64), whole, Some(Worst::Highest)),
-    figure("converged after", |phase| phase.converged_after_s, converged, Some(Worst::Highest)),
-];
+/// What is shown of each phase of these runs, which are of one scenario.
+fn figures(outcomes: &[Outcome]) -> Vec<Figure> {
+    use Worst::{Highest, Lowest};
 
-const fn figure(
-    name: &'static str,
-    of: fn(&PhaseOutcome) -> Option<f64>,
+    let mut figures = vec![
+        figure("requests per second", |phase| Some(phase.offered_per_s), number, None),
+        figure("  capacity", |phase| Some(phase.capacity_per_s), number, None),
+        figure("  good", |phase| Some(phase.good_per_s), number, Some(Lowest)),
+        figure("  rejected", |phase| Some(phase.rejected_per_s), number, Some(Highest)),
+        figure("  failed", |phase| Some(phase.failed_per_s), number, Some(Highest)),
+        figure("  timed out", |phase| Some(phase.timed_out_per_s), number, Some(Highest)),
+        figure("goodput ratio", |phase| phase.goodput_ratio, ratio, Some(Lowest)),
+        figure("calls per request", |phase| phase.attempts_per_request, ratio, None),
+        figure("latency: p50", |phase| phase.latency_ms.p50, milliseconds, Some(Highest)),
+        figure("latency: p90", |phase| phase.latency_ms.p90, milliseconds, Some(Highest)),
+        figure("latency: p99", |phase| phase.latency_ms.p99, milliseconds, Some(Highest)),
+        figure("latency: p99.9", |phase| phase.latency_ms.p999, milliseconds, Some(Highest)),
+        figure("wait: p50", |phase| phase.wait_ms.p50, milliseconds, Some(Highest)),
+        figure("wait: p99", |phase| phase.wait_ms.p99, milliseconds, Some(Highest)),
+        figure("concurrency limit: mean", |phase| Some(phase.limit.mean), number, None),
+        figure("concurrency limit: min", |phase| Some(phase.limit.min as f64), whole, Some(Lowest)),
+        figure("concurrency limit: max", |phase| Some(phase.limit.max as f64), whole, Some(Highest)),
+        figure("converged after", |phase| phase.converged_after_s, converged, Some(Highest)),
+    ];
+    let groups = outcomes.first().and_then(|run| run.phases.first()).map_or(&[][..], |phase| &phase.groups);
+    for (index, group) in groups.iter().enumerate() {
+        let name = |what: &str| format!("{}: {what}", group.group);
+        let of = move |phase: &PhaseOutcome| phase.groups.get(index).cloned();
+        figures.extend([
+            figure(name("requests per second"), move |phase| Some(of(phase)?.offered_per_s), number, None),
+            figure(name("answered in time"), move |phase| of(phase)?.success, share, Some(Lowest)),
+            figure(name("latency p50"), move |phase| of(phase)?.latency_ms.p50, milliseconds, Some(Highest)),
+            figure(name("latency p99"), move |phase| of(phase)?.latency_ms.p99, milliseconds, Some(Highest)),
+        ]);
+    }
+    figures
+}
+
+fn figure(
+    name: impl Into<String>,
+    of: impl Fn(&PhaseOutcome) -> Option<f64> + 'static,
     write: fn(Option<f64>) -> String,
     worst: Option<Worst>,
 ) -> Figure {
-    Figure { name, of, write, worst }
+    Figure { name: name.into(), of: Box::new(of), write, worst }
 }
 
 /// A column of figures.
@@ -54,12 +73,12 @@ type Column<'a> = (String, Box<dyn Fn(&Figure) -> String + 'a>);
 
 /// One run, a column for each phase.
 pub(super) fn of_one(scenario: &Scenario, outcome: &Outcome) -> Table {
-    table(&columns_of_one(scenario, outcome))
+    table(&figures(std::slice::from_ref(outcome)), &columns_of_one(scenario, outcome))
 }
 
 /// Several runs, the median and the worst for each phase.
 pub(super) fn of_all(scenario: &Scenario, outcomes: &[Outcome]) -> Table {
-    table(&columns_of_all(scenario, outcomes))
+    table(&figures(outcomes), &columns_of_all(scenario, outcomes))
 }
 
 /// For a terminal: one run, or the median and the worst of several. Many phases are several tables below each other.
@@ -68,7 +87,8 @@ pub(super) fn to_text(scenario: &Scenario, outcomes: &[Outcome]) -> String {
         [one] => columns_of_one(scenario, one),
         _ => columns_of_all(scenario, outcomes),
     };
-    let tables: Vec<_> = columns.chunks(COLUMNS_IN_TEXT).map(|columns| table(columns).to_text()).collect();
+    let figures = figures(outcomes);
+    let tables: Vec<_> = columns.chunks(COLUMNS_IN_TEXT).map(|columns| table(&figures, columns).to_text()).collect();
     let text = tables.join("\n");
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
@@ -97,9 +117,9 @@ fn columns_of_all<'a>(scenario: &Scenario, outcomes: &'a [Outcome]) -> Vec<Colum
     spans(scenario).enumerate().flat_map(columns).collect()
 }
 
-fn table(columns: &[Column<'_>]) -> Table {
-    let row = |figure: &Figure| (figure.name.to_owned(), columns.iter().map(|(_, cell)| cell(figure)).collect());
-    Table { columns: columns.iter().map(|(name, _)| name.clone()).collect(), rows: FIGURES.iter().map(row).collect() }
+fn table(figures: &[Figure], columns: &[Column<'_>]) -> Table {
+    let row = |figure: &Figure| (figure.name.clone(), columns.iter().map(|(_, cell)| cell(figure)).collect());
+    Table { columns: columns.iter().map(|(name, _)| name.clone()).collect(), rows: figures.iter().map(row).collect() }
 }
 
 /// A row for each run: its phase with the lowest goodput ratio, and the highest latency.
@@ -137,6 +157,10 @@ fn ratio(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"))
 }
 
+fn share(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |share| format!("{:.2} %", share * 100.0))
+}
+
 pub(super) fn milliseconds(value: Option<f64>) -> String {
     time(value.map(|ms| Duration::from_secs_f64(ms / 1e3)))
 }
@@ -147,6 +171,8 @@ fn converged(value: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kanaloa::lab::{Group, GroupOutcome, Latency};
+
     use super::super::fixture::{outcome, phase, scenario};
     use super::*;
 
@@ -216,5 +242,17 @@ mod tests {
         let table = of_one(&scenario(), &run);
         assert_eq!((cells(&table, "goodput ratio")[0], cells(&table, "latency: p50")[0]), ("–", "–"));
         assert_eq!(lowest_ratio(&run), Some(0.75));
+    }
+
+    #[test]
+    fn groups_have_rows_of_their_own() {
+        let latency_ms = Latency { p50: Some(20.0), p90: None, p99: Some(80.0), p999: None };
+        let of = |success| GroupOutcome { group: Group::Class(0), offered_per_s: 4.0, success, latency_ms };
+        let mut run = outcome();
+        (run.phases[0].groups, run.phases[1].groups) = (vec![of(None)], vec![of(Some(0.994))]);
+        let table = of_one(&scenario(), &run);
+        assert_eq!(cells(&table, "class 0: answered in time"), ["–", "99.40 %"]);
+        assert_eq!(cells(&table, "class 0: latency p99"), ["80 ms", "80 ms"]);
+        assert_eq!(of_one(&scenario(), &outcome()).rows.len() + 4, table.rows.len());
     }
 }

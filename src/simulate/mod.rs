@@ -12,6 +12,7 @@ mod runs;
 mod source;
 mod spread;
 mod timeline;
+mod vary;
 mod words;
 
 use std::path::Path;
@@ -31,7 +32,9 @@ use crate::report::ReportFile;
 pub(crate) fn run(args: &SimulateArgs) -> ExitCode {
     let result = match args {
         SimulateArgs { list: true, .. } => list(),
+        SimulateArgs { compare: true, vary: Some(_), .. } => Err(SimulateError::TwoReports),
         SimulateArgs { compare: true, .. } => compare::run(args),
+        SimulateArgs { vary: Some(varied), .. } => vary::run(args, varied),
         _ => simulate(args),
     };
     result.unwrap_or_else(|error| {
@@ -126,6 +129,13 @@ fn text(scenario: &Scenario, outcomes: &[Outcome]) -> String {
 /// A file in the directory, which can be written.
 fn writable(directory: &Path, name: &str) -> Result<ReportFile, SimulateError> {
     ReportFile::named(directory, name).map_err(|source| SimulateError::Report { path: directory.into(), source })
+}
+
+/// The same, and says so.
+fn written((file, text): (ReportFile, String)) -> Result<(), SimulateError> {
+    write(&file, &text)?;
+    console::note(format!("Written: {}", file.path().display()));
+    Ok(())
 }
 
 fn write(file: &ReportFile, text: &str) -> Result<(), SimulateError> {

@@ -5,7 +5,7 @@ use kanaloa::lab::{Outcome, Phase, PhaseOutcome, STEP, Scenario, Service, Step};
 use super::figures::{by_seed, milliseconds, of_all, of_one};
 use super::timeline::{Bucket, Percentiles, buckets, mean};
 use super::words::{describe, edges, plain, spans};
-use crate::report::{Axis, Chart, Drawing, PARTS, Page, Panel, Scale, Series, Tone, Unit};
+use crate::report::{Across, Axis, Chart, Drawing, PARTS, Page, Panel, Scale, Series, Tone, Unit};
 
 /// A deadline so many times the highest latency would only press the curves together.
 const FAR: f64 = 10.0;
@@ -50,6 +50,9 @@ pub(super) fn definitions(scenario: &Scenario) -> Vec<String> {
         "The goodput ratio is good / the smaller of what arrives and the capacity.".to_owned(),
         "Latency is from arrival to answer, wait from arrival to a service.".to_owned(),
     ];
+    if scenario.dispatcher.work.concurrent_calls > 1 {
+        notes.push("Calls per request are what the services are asked, copies included.".to_owned());
+    }
     if !scenario.warm_up.is_zero() {
         notes.push(format!(
             "The first {} s are warm-up, and count only for convergence.",
@@ -197,6 +200,7 @@ fn requests(run: &Run<'_>) -> Chart {
         explanation: format!(
             "Good answers should follow the lower of what is offered and the capacity (dashed); the rest is refused.{marks}"
         ),
+        across: Across::Time,
         axis: axis("requests per second", Unit::Number, Scale::Linear),
         drawing: Drawing::Steps,
         panels: vec![panel],
@@ -218,6 +222,7 @@ fn latency(run: &Run<'_>) -> Chart {
     Chart {
         title: "How long an answer takes".to_owned(),
         explanation: "From arrival to answer, of what was answered in each span.".to_owned(),
+        across: Across::Time,
         axis: axis("latency", Unit::Milliseconds, Scale::Log),
         drawing: Drawing::Steps,
         panels: vec![panel],
@@ -264,6 +269,7 @@ fn concurrency(run: &Run<'_>) -> Chart {
             "At the knee the service is just busy: below it capacity is wasted, above it requests wait inside \
                       the service. Kanaloa is not told where it is."
                 .to_owned(),
+        across: Across::Time,
         axis: axis("requests in flight", Unit::Number, Scale::Linear),
         drawing: Drawing::Lines,
         panels,
@@ -280,6 +286,7 @@ fn waiting(run: &Run<'_>) -> Chart {
     Chart {
         title: "How long requests wait in Kanaloa".to_owned(),
         explanation: "From arrival to a service, of what got to one in each span.".to_owned(),
+        across: Across::Time,
         axis: axis("wait", Unit::Milliseconds, Scale::LogFromZero),
         drawing: Drawing::Steps,
         panels: vec![run.counted(vec![
@@ -293,6 +300,7 @@ fn drop_rate(run: &Run<'_>) -> Chart {
     Chart {
         title: "How much is refused".to_owned(),
         explanation: "The drop rate, as the regulator reports it.".to_owned(),
+        across: Across::Time,
         axis: axis("drop rate", Unit::Percent, Scale::Linear),
         drawing: Drawing::Lines,
         panels: vec![run.seen("", vec![run.line("drop rate", Tone::Main, |step| Some(step.drop_rate * 100.0))])],

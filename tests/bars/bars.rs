@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use kanaloa::lab::{Outcome, Scenario};
+use kanaloa::lab::{Group, Outcome, Scenario};
 
+use super::copies::{Percentile, attempts_per_request, failed, fall, p99_to_first, part_of_fall, success, worst_good};
 use super::measures::{
     attempts_ratio, convergence, goodput, goodput_of, highest_limit, p99, p99_settled, refused, refused_or_late,
     slowest_convergence, stuck, unfairness, worst_second,
@@ -145,6 +146,8 @@ fn all() -> Vec<Bar> {
     bars.extend(steps());
     bars.extend(below_capacity());
     bars.extend(services());
+    bars.extend(copies());
+    bars.extend(floods());
     bars.extend(sharing_a_service());
     bars.extend(odd_ones());
     bars
@@ -234,8 +237,20 @@ fn services() -> Vec<Bar> {
         Bar::new("one-of-two-4x-slower", "goodput ratio while slow", AtLeast, 0.98, |_, outcome| {
             goodput_of(outcome, 1)
         }),
+        Bar::new("one-of-two-4x-slower", WORST_5_S, AtLeast, 245.0, |scenario, outcome| {
+            worst_good(scenario, outcome, 1, 5.0)
+        }),
+        Bar::new("one-of-two-4x-slower", "full speed after recovery, s", AtMost, 5.0, |_, outcome| {
+            convergence(outcome, 2)
+        }),
         Bar::new("one-of-two-4x-slower-exponential", "goodput ratio while slow", AtLeast, 0.98, |_, outcome| {
             goodput_of(outcome, 1)
+        }),
+        Bar::new("one-of-two-4x-slower-exponential", WORST_5_S, AtLeast, 245.0, |scenario, outcome| {
+            worst_good(scenario, outcome, 1, 5.0)
+        }),
+        Bar::new("one-of-two-4x-slower-exponential", "full speed after recovery, s", AtMost, 5.0, |_, outcome| {
+            convergence(outcome, 2)
         }),
         Bar::new("unresponsive-and-back", "full goodput after it is back, s", AtMost, 5.0, |_, outcome| {
             convergence(outcome, 2)
@@ -245,6 +260,60 @@ fn services() -> Vec<Bar> {
             attempts_ratio(scenario, outcome, 0, 1)
         }),
     ]
+}
+
+/// Not less: the slow service answers 20 at once every 0.4 s, so that a second has 40 or 60 of its 50.
+const WORST_5_S: &str = "good/s, worst 5 s while slow";
+
+fn copies() -> Vec<Bar> {
+    let p99: Percentile = |latency| latency.p99;
+    let p999: Percentile = |latency| latency.p999;
+    let of = |name: &str, figure, bar, percentile: Percentile| {
+        Bar::new(name, figure, AtLeast, bar, move |scenario: &Scenario, outcome: &Outcome| {
+            fall(scenario, outcome, percentile)
+        })
+    };
+    let mut bars = Vec::new();
+    for times in ["", "-fixed", "-exponential"] {
+        let name = format!("slow-answers{times}-3-calls");
+        bars.push(of(&name, "p99 lower by", 0.75, p99));
+        // Of fixed times no answer can be more than ten times faster, and the lab's clock ticks in microseconds.
+        bars.push(of(&name, "p99.9 lower by", if times == "-fixed" { 0.8999 } else { 0.9 }, p999));
+    }
+    for times in ["", "-exponential"] {
+        let name = format!("slow-answers{times}-hedged");
+        for (figure, percentile) in
+            [("p99: part of what 3 calls gain", p99), ("p99.9: part of what 3 calls gain", p999)]
+        {
+            bars.push(Bar::new(&name, figure, AtLeast, 0.6, move |scenario, outcome| {
+                part_of_fall(scenario, outcome, 3, percentile)
+            }));
+        }
+        bars.push(Bar::new(&name, "calls per request", AtMost, 1.1, attempts_per_request));
+    }
+    bars.push(Bar::new("errors-10-percent-3-calls", "share failed", AtMost, 0.0015, failed));
+    bars
+}
+
+fn floods() -> Vec<Bar> {
+    let mut bars = Vec::new();
+    for rate in ["200", "5000"] {
+        for times in ["", "-exponential"] {
+            for order in ["", "-by-class"] {
+                let name = format!("flood-{rate}{times}{order}");
+                bars.push(Bar::new(&name, "success of the highest class", AtLeast, 0.994, |_, outcome| {
+                    success(outcome, Group::Class(0))
+                }));
+                bars.push(Bar::new(&name, "its p99, × that before the flood", AtMost, 2.0, |_, outcome| {
+                    p99_to_first(outcome, Group::Class(0))
+                }));
+            }
+        }
+    }
+    bars.push(Bar::new("one-user-floods", "success of the other users", AtLeast, 0.99, |_, outcome| {
+        success(outcome, Group::OtherUsers)
+    }));
+    bars
 }
 
 fn sharing_a_service() -> Vec<Bar> {

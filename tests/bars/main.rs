@@ -11,6 +11,7 @@
 //! latter is asked. Ends with status 1 if one is not met that is not known to be missed.
 
 mod bars;
+mod copies;
 mod measures;
 
 use std::process::ExitCode;

@@ -194,8 +194,7 @@ fn copies(number: usize, delay: Duration) -> DispatcherSettings {
 #[test]
 fn every_copy_counts_as_an_attempt_and_losers_free_their_slots_at_once() {
     let mut scenario = Scenario { dispatcher: copies(2, Duration::ZERO), ..example::scenario() };
-    scenario.phases =
-        vec![phase(10.0, 20.0, vec![Service { slots: 100, straggler_share: 0.5, ..example::service() }])];
+    scenario.phases = vec![phase(10.0, 20.0, vec![Service { slots: 100, straggler_share: 0.5, ..example::service() }])];
     let outcome = run(&scenario);
     let figures = &outcome.phases[0];
     assert_eq!((outcome.totals.received, outcome.totals.attempts), (200, 400));

@@ -16,10 +16,9 @@ use super::runs::run_all;
 use super::source::{Source, seeded};
 use super::timeline::{Bucket, buckets};
 use super::words::edges;
-use super::{writable, write};
+use super::{writable, written};
 use crate::cli::console;
 use crate::cli::interrupt::INTERRUPTED;
-use crate::report::ReportFile;
 
 /// In the order of the columns.
 const ALGORITHMS: [&str; 6] = ["plumb", "kanaloa", "gradient2", "vegas", "aimd", "fixed"];
@@ -79,12 +78,6 @@ pub(super) fn run(args: &SimulateArgs) -> Result<ExitCode, SimulateError> {
     printed.map_err(SimulateError::Print)?;
     written?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn written((file, text): (ReportFile, String)) -> Result<(), SimulateError> {
-    write(&file, &text)?;
-    console::note(format!("Written: {}", file.path().display()));
-    Ok(())
 }
 
 /// Every run there is to make: by scenario, then algorithm, then seed.

@@ -1,7 +1,7 @@
 //! The grid as a page.
 
 use super::grid::{Cell, Grid};
-use crate::report::{Axis, Chart, Drawing, Page, Panel, Scale, Series, Tone, Unit};
+use crate::report::{Across, Axis, Chart, Drawing, Page, Panel, Scale, Series, Tone, Unit};
 
 /// Scenarios that are drawn over time: those where the algorithms differ most.
 const DRAWN: usize = 4;
@@ -59,6 +59,7 @@ fn chart(grid: &Grid, name: &str, cells: &[Cell]) -> Chart {
             "Good answers, and what was possible: the smaller of what arrived and the capacity. The first seed's \
                       run. Dotted lines are where a phase begins."
                 .to_owned(),
+        across: Across::Time,
         axis: Axis { label: "requests per second".to_owned(), unit: Unit::Number, scale: Scale::Linear },
         drawing: Drawing::Steps,
         panels: grid.algorithms.iter().zip(cells).filter_map(panel).collect(),

@@ -1,0 +1,262 @@
+//! What is varied as a drawing: for each scenario a CDF, a PDF and the error rates beside each other.
+
+use std::fmt::Write;
+
+use super::super::words::plain;
+use super::figures::{Cell, Curves, Varied, percent};
+use crate::report::escape;
+
+const MARGIN: f64 = 16.0;
+/// Room to the left of a plot, for the numbers of its axis.
+const LEFT: f64 = 46.0;
+/// Below a plot, for those of the other axis and what they are.
+const FOOT: f64 = 44.0;
+/// Above the first plots, for what the colours mean.
+const HEAD: f64 = 40.0;
+/// Above each row, for its name and those of its plots.
+const TITLE: f64 = 50.0;
+const CURVES_WIDTH: f64 = 380.0;
+const BARS_WIDTH: f64 = 220.0;
+const HEIGHT: f64 = 200.0;
+const GAP: f64 = 24.0;
+/// Of a letter at 13 pixels, rather more than less.
+const LETTER: f64 = 8.0;
+
+/// The same colours as lines have on a page, which stand on light and on dark ground.
+const STYLE: &str = "\
+.vary{font:13px system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-serif;font-variant-numeric:tabular-nums}
+.vary text{fill:#1d2529}.vary .v-ground{fill:#fbfaf7}.vary .v-soft{fill:#5b676d}.vary .v-name{font-weight:700;font-size:15px}
+.vary .v-grid{stroke:#e0e3e1;fill:none}.vary .v-axis{stroke:#9aa5aa;fill:none}.vary .v-line{fill:none;stroke-width:2}
+.vary .v0{stroke:#1f6fb2}.vary .v1{stroke:#d0602b}.vary .v2{stroke:#2a9d8f}.vary .v3{stroke:#8a5bb5}.vary .v4{stroke:#b8860b}.vary .v5{stroke:#c2478b}.vary .v6{stroke:#5f7a2c}.vary .v7{stroke:#6b7780}
+.vary rect.v0{fill:#1f6fb2}.vary rect.v1{fill:#d0602b}.vary rect.v2{fill:#2a9d8f}.vary rect.v3{fill:#8a5bb5}.vary rect.v4{fill:#b8860b}.vary rect.v5{fill:#c2478b}.vary rect.v6{fill:#5f7a2c}.vary rect.v7{fill:#6b7780}
+.vary rect{stroke:none}
+@media(prefers-color-scheme:dark){.vary text{fill:#e6eaeb}.vary .v-soft{fill:#9eabb1}.vary .v-ground{fill:#12171a}.vary .v-grid{stroke:#283136}}";
+
+/// Where a plot is drawn.
+#[derive(Clone, Copy)]
+struct Frame {
+    left: f64,
+    top: f64,
+    width: f64,
+}
+
+impl Frame {
+    fn bottom(&self) -> f64 {
+        self.top + HEIGHT
+    }
+
+    fn right(&self) -> f64 {
+        self.left + self.width
+    }
+}
+
+/// An SVG that needs nothing else: CDF, PDF and error rates.
+pub(super) fn whole(varied: &Varied) -> String {
+    let (cdf, pdf) = (varied.cdf(), varied.pdf());
+    let columns = [CURVES_WIDTH, CURVES_WIDTH, BARS_WIDTH];
+    let width = MARGIN + columns.iter().map(|column| LEFT + column + GAP).sum::<f64>();
+    let row_height = TITLE + HEIGHT + FOOT;
+    let mut svg =
+        begin(varied, (width, HEAD + row_height * varied.rows.len() as f64 + MARGIN), "Response times and errors");
+    legend(&mut svg, varied, (MARGIN, 26.0));
+    for (number, (name, cells)) in varied.rows.iter().enumerate() {
+        let top = HEAD + row_height * number as f64;
+        text(&mut svg, (MARGIN, top + 22.0), "start", "v-name", name);
+        let mut left = MARGIN;
+        let mut frame = |width: f64| {
+            let frame = Frame { left: left + LEFT, top: top + TITLE, width };
+            left += LEFT + width + GAP;
+            frame
+        };
+        curves(&mut svg, frame(CURVES_WIDTH), "CDF: answers so far", &cdf, number, Shape::Line);
+        curves(&mut svg, frame(CURVES_WIDTH), "PDF: answers in each span", &pdf, number, Shape::Steps);
+        bars(&mut svg, frame(BARS_WIDTH), "requests that fail", varied, cells);
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// The same of the error rates alone, for a page that has the curves already.
+pub(super) fn errors(varied: &Varied) -> String {
+    let column = LEFT + BARS_WIDTH + GAP;
+    let width = (MARGIN + column * varied.rows.len() as f64).max(legend_width(varied) + 2.0 * MARGIN);
+    let mut svg = begin(varied, (width, HEAD + TITLE + HEIGHT + FOOT), "Errors");
+    legend(&mut svg, varied, (MARGIN, 26.0));
+    for (number, (name, cells)) in varied.rows.iter().enumerate() {
+        let frame = Frame { left: MARGIN + LEFT + column * number as f64, top: HEAD + TITLE - 10.0, width: BARS_WIDTH };
+        bars(&mut svg, frame, &format!("{name}: requests that fail"), varied, cells);
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+fn begin(varied: &Varied, (width, height): (f64, f64), what: &str) -> String {
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"vary\" viewBox=\"0 0 {width:.0} {height:.0}\" \
+         width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\n<title>{what} with {} of {}</title>\n\
+         <style>{STYLE}</style>\n<rect class=\"v-ground\" width=\"{width:.0}\" height=\"{height:.0}\" rx=\"8\"/>\n",
+        escape(varied.setting.leaf()),
+        escape(&varied.setting.values.join(", "))
+    )
+}
+
+fn entry_width(varied: &Varied, value: &str) -> f64 {
+    20.0 + varied.named(value).chars().count() as f64 * LETTER + 16.0
+}
+
+fn legend_width(varied: &Varied) -> f64 {
+    varied.setting.values.iter().map(|value| entry_width(varied, value)).sum()
+}
+
+fn legend(svg: &mut String, varied: &Varied, (mut x, y): (f64, f64)) {
+    for (part, value) in varied.setting.values.iter().enumerate() {
+        rect(svg, (x, y - 11.0), (13.0, 13.0), part);
+        text(svg, (x + 20.0, y), "start", "", &varied.named(value));
+        x += entry_width(varied, value);
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Shape {
+    Line,
+    Steps,
+}
+
+/// Curves over the time that answers take, by its logarithm.
+fn curves(svg: &mut String, frame: Frame, title: &str, curves: &Curves, row: usize, shape: Shape) {
+    text(svg, (frame.left, frame.top - 10.0), "start", "v-soft", title);
+    let (Some(first), Some(last)) = (curves.at.first(), curves.at.last()) else {
+        text(
+            svg,
+            (frame.left + frame.width / 2.0, frame.top + HEIGHT / 2.0),
+            "middle",
+            "v-soft",
+            "nothing was completed",
+        );
+        return;
+    };
+    // The same for all rows, so that they can be compared.
+    let highest = curves.rows.iter().flatten().flatten().copied().fold(0.0, f64::max);
+    let y = percents(svg, frame, highest);
+    let x = |at: f64| frame.left + (at / first).ln() / (last / first).ln() * frame.width;
+    for tick in ticks(*first, *last) {
+        line(svg, "v-grid", &[(x(tick), frame.top), (x(tick), frame.bottom())]);
+        let label = if tick >= 1e3 { format!("{} s", plain(tick / 1e3)) } else { format!("{} ms", plain(tick)) };
+        text(svg, (x(tick), frame.bottom() + 18.0), "middle", "v-soft", &label);
+    }
+    line(svg, "v-axis", &[(frame.left, frame.bottom()), (frame.right(), frame.bottom())]);
+    text(svg, (frame.left + frame.width / 2.0, frame.bottom() + 36.0), "middle", "v-soft", "response time");
+    for (part, curve) in curves.rows[row].iter().enumerate() {
+        let mut points: Vec<(f64, f64)> = Vec::with_capacity(curve.len() * 2);
+        for (at, value) in curves.at.iter().zip(curve) {
+            if shape == Shape::Steps
+                && let Some((_, before)) = points.last().copied()
+            {
+                points.push((x(*at), before));
+            }
+            points.push((x(*at), y(*value)));
+        }
+        line(svg, &format!("v-line v{part}"), &points);
+    }
+}
+
+/// A bar for the error rate of each value.
+fn bars(svg: &mut String, frame: Frame, title: &str, varied: &Varied, cells: &[Cell]) {
+    text(svg, (frame.left, frame.top - 10.0), "start", "v-soft", title);
+    let rate = |cell: &Cell| cell.error_rate().unwrap_or(0.0) * 100.0;
+    let highest = varied.rows.iter().flat_map(|(_, cells)| cells).map(rate).fold(0.0, f64::max);
+    let y = percents(svg, frame, highest);
+    let column = frame.width / cells.len().max(1) as f64;
+    for (part, (cell, value)) in cells.iter().zip(&varied.setting.values).enumerate() {
+        let middle = frame.left + (part as f64 + 0.5) * column;
+        let (top, width) = (y(rate(cell)), column * 0.6);
+        rect(svg, (middle - width / 2.0, top), (width, frame.bottom() - top), part);
+        text(svg, (middle, top - 5.0), "middle", "", &percent(cell.error_rate()));
+        text(svg, (middle, frame.bottom() + 18.0), "middle", "v-soft", value);
+    }
+    line(svg, "v-axis", &[(frame.left, frame.bottom()), (frame.right(), frame.bottom())]);
+    text(svg, (frame.left + frame.width / 2.0, frame.bottom() + 36.0), "middle", "v-soft", varied.setting.leaf());
+}
+
+/// Draws an axis from 0 % to what is above the highest value, and says where a value is on it.
+fn percents(svg: &mut String, frame: Frame, highest: f64) -> impl Fn(f64) -> f64 + use<> {
+    // What a bar says stands above it; 100 % needs no more.
+    let top = if highest > 99.9 { 100.0 } else { (highest * 1.12).max(1.0) };
+    let step = ticks(top / 10.0, top).into_iter().find(|step| top / step <= 5.0).unwrap_or(top);
+    let y = move |value: f64| frame.bottom() - value / top * HEIGHT;
+    let mut tick = 0.0;
+    while tick <= top * 1.001 {
+        line(svg, "v-grid", &[(frame.left, y(tick)), (frame.right(), y(tick))]);
+        text(svg, (frame.left - 6.0, y(tick) + 4.0), "end", "v-soft", &format!("{} %", plain(tick)));
+        tick += step;
+    }
+    y
+}
+
+/// 1, 2, 5, 10, 20 … between two values, both above 0.
+fn ticks(lowest: f64, highest: f64) -> Vec<f64> {
+    let (first, last) = (lowest.log10().floor() as i32, highest.log10().ceil() as i32);
+    let all = (first..=last).flat_map(|power| [1.0, 2.0, 5.0].map(|step| step * 10.0_f64.powi(power)));
+    all.filter(|tick| (lowest * 0.999..=highest * 1.001).contains(tick)).collect()
+}
+
+// Writing to a String cannot fail.
+
+fn line(svg: &mut String, class: &str, points: &[(f64, f64)]) {
+    let points: Vec<_> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+    let _ = writeln!(svg, "<polyline class=\"{class}\" points=\"{}\"/>", points.join(" "));
+}
+
+fn rect(svg: &mut String, (x, y): (f64, f64), (width, height): (f64, f64), part: usize) {
+    let _ = writeln!(
+        svg,
+        "<rect class=\"v{part}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"2\"/>"
+    );
+}
+
+fn text(svg: &mut String, (x, y): (f64, f64), anchor: &str, class: &str, words: &str) {
+    let words = escape(words);
+    let _ = writeln!(svg, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{words}</text>");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::figures::tests::{cell, varied};
+    use super::*;
+
+    #[test]
+    fn there_are_two_curves_and_a_bar_for_each_value_of_each_scenario() {
+        let svg = whole(&varied());
+        for part in ["v0", "v1"] {
+            assert_eq!(svg.matches(&format!("class=\"v-line {part}\"")).count(), 4, "{part}");
+            // One more in the legend.
+            assert_eq!(svg.matches(&format!("<rect class=\"{part}\"")).count(), 3, "{part}");
+        }
+        assert!(svg.contains(">25.0 %</text>") && svg.contains(">100 %</text>"));
+        let errors = errors(&varied());
+        assert_eq!((errors.matches("v-line v").count(), errors.matches("<rect class=\"v1\"").count()), (0, 3));
+    }
+
+    #[test]
+    fn a_bar_is_as_high_as_its_share_of_the_axis() {
+        let mut svg = String::new();
+        let frame = Frame { left: 0.0, top: 100.0, width: 100.0 };
+        let y = percents(&mut svg, frame, 25.0);
+        assert_eq!((y(0.0), y(28.0), y(14.0)), (300.0, 100.0, 200.0));
+        let y = percents(&mut svg, frame, 100.0);
+        assert_eq!(y(100.0), 100.0);
+    }
+
+    #[test]
+    fn ticks_are_ones_twos_and_fives() {
+        assert_eq!(ticks(8.0, 210.0), [10.0, 20.0, 50.0, 100.0, 200.0]);
+        assert_eq!(ticks(0.5, 1.0), [0.5, 1.0]);
+    }
+
+    #[test]
+    fn words_cannot_become_markup_and_nothing_is_drawn_of_nothing() {
+        let nothing = Varied { rows: vec![("<b>".to_owned(), vec![cell(&[], 0)])], ..varied() };
+        let svg = whole(&nothing);
+        assert!(svg.contains(">&lt;b&gt;</text>") && svg.contains("nothing was completed") && !svg.contains("NaN"));
+    }
+}

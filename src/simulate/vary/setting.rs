@@ -1,0 +1,111 @@
+//! The key that is varied, and its values.
+
+use std::str::FromStr;
+
+use kanaloa::lab::Override;
+use thiserror::Error;
+
+use crate::report::PARTS;
+
+/// One key and the values it gets, one after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Setting {
+    pub(super) key: String,
+    /// At least two, all different.
+    pub(super) values: Vec<String>,
+}
+
+/// What cannot be varied, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum NotVaried {
+    #[error("{0}: expected KEY=VALUE,VALUE..., such as dispatcher.work-settings.concurrent-calls=1,2,3")]
+    NoSetting(String),
+    #[error("{0}: expected at least two values with a comma between them, to compare; --set gives a key one value")]
+    OneValue(String),
+    #[error("{text}: there is an empty value; write none where a setting can do without one")]
+    Empty { text: String },
+    #[error("{text}: the value {value} is there twice; leave one out")]
+    Twice { text: String, value: String },
+    #[error("{text}: {found} values, and at most {PARTS} can be told apart; leave some out")]
+    TooMany { text: String, found: usize },
+}
+
+impl FromStr for Setting {
+    type Err = NotVaried;
+
+    fn from_str(text: &str) -> Result<Self, NotVaried> {
+        let no_setting = || NotVaried::NoSetting(text.to_owned());
+        let set: Override = text.parse().map_err(|_| no_setting())?;
+        let values: Vec<_> = set.value.split(',').map(|value| value.trim().to_owned()).collect();
+        let twice = values.iter().enumerate().find(|(index, value)| values[..*index].contains(value));
+        match &values[..] {
+            [one] if one.is_empty() => Err(no_setting()),
+            _ if values.iter().any(String::is_empty) => Err(NotVaried::Empty { text: text.to_owned() }),
+            [_] => Err(NotVaried::OneValue(text.to_owned())),
+            _ if twice.is_some() => Err(NotVaried::Twice {
+                text: text.to_owned(),
+                value: twice.map(|(_, value)| value.clone()).unwrap_or_default(),
+            }),
+            _ if values.len() > PARTS => Err(NotVaried::TooMany { text: text.to_owned(), found: values.len() }),
+            _ => Ok(Setting { key: set.key, values }),
+        }
+    }
+}
+
+impl Setting {
+    pub(super) fn overrides(&self) -> impl Iterator<Item = Override> {
+        self.values.iter().map(|value| Override { key: self.key.clone(), value: value.clone() })
+    }
+
+    /// The key without the path before it.
+    pub(super) fn leaf(&self) -> &str {
+        self.key.rsplit('.').next().unwrap_or(&self.key)
+    }
+
+    /// Whether an override is of the same key.
+    pub(super) fn is_of(&self, set: &Override) -> bool {
+        below(&set.key) == self.path()
+    }
+
+    /// The path below `scenario`.
+    pub(super) fn path(&self) -> &str {
+        below(&self.key)
+    }
+}
+
+fn below(key: &str) -> &str {
+    key.strip_prefix("scenario.").unwrap_or(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        text.parse::<Setting>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_key_and_its_values() {
+        let setting: Setting = "dispatcher.work-settings.concurrent-calls = 1, 2,3".parse().unwrap();
+        assert_eq!(
+            (setting.leaf(), &setting.values[..]),
+            ("concurrent-calls", &["1", "2", "3"].map(str::to_owned)[..])
+        );
+        let sets: Vec<_> = setting.overrides().map(|set| set.to_string()).collect();
+        assert_eq!(sets[2], "dispatcher.work-settings.concurrent-calls=3");
+        let same: Override = "scenario.dispatcher.work-settings.concurrent-calls=7".parse().unwrap();
+        assert!(setting.is_of(&same) && !setting.is_of(&"seed=1".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_setting_says_what_to_do() {
+        for text in ["seed", "=1,2", "seed=", ".=1,2"] {
+            assert!(refused(text).starts_with(&format!("{text}: expected KEY=VALUE,VALUE...")), "{}", refused(text));
+        }
+        assert!(refused("seed=1").contains("at least two values"));
+        assert!(refused("seed=1,,2").contains("an empty value"));
+        assert!(refused("seed=1,2,1").contains("the value 1 is there twice"));
+        assert!(refused("seed=1,2,3,4,5,6,7,8,9").contains("9 values, and at most 8"));
+    }
+}
