@@ -7,7 +7,7 @@
   const digits = value => value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 10 ? 1 : 0 });
   const FORMATS = {
     "number": digits,
-    "percent": value => `${digits(value)} %`,
+    "percent": value => `${value > 0 && value < 1 ? +value.toPrecision(2) : digits(value)} %`,
     "milliseconds": value => value >= 999.5 ? `${+(value / 1000).toPrecision(3)} s` : `${+value.toPrecision(3)} ms`,
   };
   const seconds = value => `${+value.toFixed(1)} s`;

@@ -49,10 +49,8 @@ pub(super) fn definitions(scenario: &Scenario) -> Vec<String> {
         format!("Good is an answer within {deadline} s of the arrival."),
         "The goodput ratio is good / the smaller of what arrives and the capacity.".to_owned(),
         "Latency is from arrival to answer, wait from arrival to a service.".to_owned(),
+        "Calls are what the services are asked, copies and retries included.".to_owned(),
     ];
-    if scenario.dispatcher.work.concurrent_calls > 1 {
-        notes.push("Calls per request are what the services are asked, copies included.".to_owned());
-    }
     if !scenario.warm_up.is_zero() {
         notes.push(format!(
             "The first {} s are warm-up, and count only for convergence.",

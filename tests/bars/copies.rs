@@ -1,31 +1,46 @@
 //! What is measured of copies and of groups of requests.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
 use kanaloa::lab::{self, Group, GroupOutcome, Latency, Outcome, STEP, Scenario};
 
 /// A percentile of the latency.
 pub(crate) type Percentile = fn(&Latency) -> Option<f64>;
 
-/// The same requests with so many copies of each at once, instead of what the scenario says.
-fn with_calls(scenario: &Scenario, calls: usize) -> Outcome {
-    let mut scenario = scenario.clone();
+/// The latency of the same requests with so many copies of each at once, instead of what the scenario says. Several bars
+/// ask for it, and each scenario is run once.
+fn with_calls(scenario: &Scenario, calls: usize) -> Option<Latency> {
+    static KNOWN: Mutex<BTreeMap<String, Option<Latency>>> = Mutex::new(BTreeMap::new());
+    let mut scenario = Scenario { name: "compared".to_owned(), ..scenario.clone() };
     let work = &mut scenario.dispatcher.work;
     (work.concurrent_calls, work.concurrent_delay) = (calls, Default::default());
-    lab::run(&scenario).expect("it runs")
+    let key = format!("{scenario:?}");
+    if let Some(known) = KNOWN.lock().expect("nobody panicked").get(&key) {
+        return *known;
+    }
+    let latency = of_last(&lab::run(&scenario).expect("it runs"));
+    KNOWN.lock().expect("nobody panicked").insert(key, latency);
+    latency
 }
 
-fn of_last(outcome: &Outcome, percentile: Percentile) -> f64 {
-    outcome.phases.last().and_then(|phase| percentile(&phase.latency_ms)).unwrap_or(f64::INFINITY)
+fn of_last(outcome: &Outcome) -> Option<Latency> {
+    outcome.phases.last().map(|phase| phase.latency_ms)
+}
+
+fn of(latency: Option<Latency>, percentile: Percentile) -> f64 {
+    latency.as_ref().and_then(percentile).unwrap_or(f64::INFINITY)
 }
 
 /// The part by which a percentile is lower than with one call.
 pub(crate) fn fall(scenario: &Scenario, outcome: &Outcome, percentile: Percentile) -> f64 {
-    1.0 - of_last(outcome, percentile) / of_last(&with_calls(scenario, 1), percentile)
+    1.0 - of(of_last(outcome), percentile) / of(with_calls(scenario, 1), percentile)
 }
 
 /// The same as a part of what so many calls at once gain.
 pub(crate) fn part_of_fall(scenario: &Scenario, outcome: &Outcome, calls: usize, percentile: Percentile) -> f64 {
-    let alone = of_last(&with_calls(scenario, 1), percentile);
-    (alone - of_last(outcome, percentile)) / (alone - of_last(&with_calls(scenario, calls), percentile))
+    let alone = of(with_calls(scenario, 1), percentile);
+    (alone - of(of_last(outcome), percentile)) / (alone - of(with_calls(scenario, calls), percentile))
 }
 
 /// Calls to the services, as a multiple of the requests that arrived.

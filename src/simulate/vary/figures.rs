@@ -14,6 +14,8 @@ const FINE: usize = 60;
 const SPANS: usize = 16;
 /// What is beyond the slowest of 10,000 answers would press all others together.
 const DRAWN: f64 = 0.9999;
+/// The least that is drawn of what has not come yet, in percent: what is left then.
+pub(super) const LEAST: f64 = 0.01;
 /// No answer of a model takes less, in milliseconds: the tick of the lab.
 const SHORTEST: f64 = 0.001;
 
@@ -200,6 +202,13 @@ impl Varied {
         Curves { at, rows }
     }
 
+    /// For each instant the share, in percent, of the answers that have not come by then; the drawing is logarithmic.
+    pub(super) fn tail(&self) -> Curves {
+        let Curves { at, mut rows } = self.cdf();
+        rows.iter_mut().flatten().flatten().for_each(|share| *share = 100.0 - *share);
+        Curves { at, rows }
+    }
+
     /// For each span the share, in percent, of the answers that come in it; at its begin, and nothing at the last end.
     pub(super) fn pdf(&self) -> Curves {
         let at = self.instants(SPANS);
@@ -311,6 +320,7 @@ pub(super) mod tests {
             assert_eq!((curve[0], curve.last()), (0.0, Some(&100.0)));
             assert!(curve.is_sorted());
         }
+        assert_eq!(varied().tail().rows[0][0].first(), Some(&100.0));
         for curve in pdf.rows.iter().flatten() {
             assert!((curve.iter().sum::<f64>() - 100.0).abs() < 1e-9);
         }

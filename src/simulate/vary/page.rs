@@ -4,7 +4,7 @@ use kanaloa::lab::Scenario;
 
 use super::super::figures::milliseconds;
 use super::super::words::describe;
-use super::figures::{Cell, Curves, Varied, percent};
+use super::figures::{Cell, Curves, LEAST, Varied, percent};
 use super::picture;
 use crate::report::{Across, Axis, Chart, Drawing, Page, Panel, Scale, Series, Tone, Unit};
 
@@ -16,7 +16,7 @@ pub(super) fn page(varied: &Varied, scenarios: &[Scenario], command: &str) -> Pa
         lead.push(format!("{name}{}", describe(scenario).join(" ")));
     }
     Page {
-        title: format!("{} = {}", varied.setting.leaf(), varied.setting.values.join(", ")),
+        title: title(varied),
         lead,
         picture: Some(picture::errors(varied)),
         table: varied.table(),
@@ -29,7 +29,15 @@ pub(super) fn page(varied: &Varied, scenarios: &[Scenario], command: &str) -> Pa
                 "How many answers have come by when (CDF)",
                 "The further left a curve is, the sooner answers come; where it bends before 100 % begins the slow tail.",
                 "answers so far",
-                Drawing::Lines,
+                (Drawing::Lines, Scale::Linear),
+            ),
+            chart(
+                varied,
+                &varied.tail(),
+                "How many answers are still to come (the tail)",
+                "What the CDF leaves to 100 %, by magnitudes: a line crosses 1 % at p99 and 0.1 % at p99.9.",
+                "answers to come",
+                (Drawing::Lines, Scale::Log),
             ),
             chart(
                 varied,
@@ -38,10 +46,16 @@ pub(super) fn page(varied: &Varied, scenarios: &[Scenario], command: &str) -> Pa
                 "The share of the answers in each span of time. All spans are equally wide on this axis: each ends 15 % \
                  after it begins.",
                 "answers in a span",
-                Drawing::Steps,
+                (Drawing::Steps, Scale::Linear),
             ),
         ],
     }
+}
+
+fn title(varied: &Varied) -> String {
+    let mut names: Vec<_> = varied.rows.iter().map(|(name, _)| name.as_str()).collect();
+    names.dedup();
+    format!("{} with {}", names.join(", "), varied.named(&varied.setting.values.join(", ")))
 }
 
 /// The first value beside the last, scenario by scenario.
@@ -69,7 +83,16 @@ fn result(varied: &Varied) -> String {
     })
 }
 
-fn chart(varied: &Varied, curves: &Curves, title: &str, explanation: &str, label: &str, drawing: Drawing) -> Chart {
+fn chart(
+    varied: &Varied,
+    curves: &Curves,
+    title: &str,
+    explanation: &str,
+    label: &str,
+    (drawing, scale): (Drawing, Scale),
+) -> Chart {
+    // A magnitude has no place for 0.
+    let shown = |value: f64| (scale == Scale::Linear || value >= LEAST).then_some(value);
     let panel = |((name, _), row): (&(String, Vec<Cell>), &Vec<Vec<f64>>)| Panel {
         title: if varied.rows.len() > 1 { name.clone() } else { String::new() },
         x: curves.at.clone(),
@@ -78,7 +101,7 @@ fn chart(varied: &Varied, curves: &Curves, title: &str, explanation: &str, label
             .zip(&varied.setting.values)
             .enumerate()
             .map(|(part, (curve, value))| {
-                Series::new(&varied.named(value), Tone::Part(part), curve.iter().copied().map(Some).collect())
+                Series::new(&varied.named(value), Tone::Part(part), curve.iter().copied().map(shown).collect())
             })
             .collect(),
         marks: Vec::new(),
@@ -87,7 +110,7 @@ fn chart(varied: &Varied, curves: &Curves, title: &str, explanation: &str, label
         title: title.to_owned(),
         explanation: explanation.to_owned(),
         across: Across::ResponseTime,
-        axis: Axis { label: label.to_owned(), unit: Unit::Percent, scale: Scale::Linear },
+        axis: Axis { label: label.to_owned(), unit: Unit::Percent, scale },
         drawing,
         // Where nothing was completed there is no axis to draw on.
         panels: varied.rows.iter().zip(&curves.rows).filter(|_| !curves.at.is_empty()).map(panel).collect(),
@@ -116,7 +139,7 @@ mod tests {
     #[test]
     fn each_scenario_is_a_panel_with_a_line_for_each_value() {
         let page = page(&varied(), &[fixture::scenario(), fixture::scenario()], "kanaloa simulate x");
-        assert_eq!(page.charts.len(), 2);
+        assert_eq!((page.charts.len(), page.title.as_str()), (3, "happy, sad with concurrent-calls = 1, 2"));
         for chart in &page.charts {
             let panels: Vec<_> = chart.panels.iter().map(|panel| (panel.title.as_str(), panel.series.len())).collect();
             assert_eq!(panels, [("happy", 2), ("sad", 2)]);

@@ -1,9 +1,9 @@
-//! What is varied as a drawing: for each scenario a CDF, a PDF and the error rates beside each other.
+//! What is varied as a drawing: for each scenario a CDF, its tail, a PDF and the error rates beside each other.
 
 use std::fmt::Write;
 
 use super::super::words::plain;
-use super::figures::{Cell, Curves, Varied, percent};
+use super::figures::{Cell, Curves, LEAST, Varied, percent};
 use crate::report::escape;
 
 const MARGIN: f64 = 16.0;
@@ -15,8 +15,8 @@ const FOOT: f64 = 44.0;
 const HEAD: f64 = 40.0;
 /// Above each row, for its name and those of its plots.
 const TITLE: f64 = 50.0;
-const CURVES_WIDTH: f64 = 380.0;
-const BARS_WIDTH: f64 = 220.0;
+const CURVES_WIDTH: f64 = 270.0;
+const BARS_WIDTH: f64 = 170.0;
 const HEIGHT: f64 = 200.0;
 const GAP: f64 = 24.0;
 /// Of a letter at 13 pixels, rather more than less.
@@ -50,10 +50,10 @@ impl Frame {
     }
 }
 
-/// An SVG that needs nothing else: CDF, PDF and error rates.
+/// An SVG that needs nothing else.
 pub(super) fn whole(varied: &Varied) -> String {
-    let (cdf, pdf) = (varied.cdf(), varied.pdf());
-    let columns = [CURVES_WIDTH, CURVES_WIDTH, BARS_WIDTH];
+    let (cdf, tail, pdf) = (varied.cdf(), varied.tail(), varied.pdf());
+    let columns = [CURVES_WIDTH, CURVES_WIDTH, CURVES_WIDTH, BARS_WIDTH];
     let width = MARGIN + columns.iter().map(|column| LEFT + column + GAP).sum::<f64>();
     let row_height = TITLE + HEIGHT + FOOT;
     let mut svg =
@@ -69,6 +69,7 @@ pub(super) fn whole(varied: &Varied) -> String {
             frame
         };
         curves(&mut svg, frame(CURVES_WIDTH), "CDF: answers so far", &cdf, number, Shape::Line);
+        curves(&mut svg, frame(CURVES_WIDTH), "The tail: answers still to come", &tail, number, Shape::Magnitudes);
         curves(&mut svg, frame(CURVES_WIDTH), "PDF: answers in each span", &pdf, number, Shape::Steps);
         bars(&mut svg, frame(BARS_WIDTH), "requests that fail", varied, cells);
     }
@@ -119,6 +120,8 @@ fn legend(svg: &mut String, varied: &Varied, (mut x, y): (f64, f64)) {
 #[derive(Clone, Copy, PartialEq)]
 enum Shape {
     Line,
+    /// By the logarithm, without 0.
+    Magnitudes,
     Steps,
 }
 
@@ -137,18 +140,21 @@ fn curves(svg: &mut String, frame: Frame, title: &str, curves: &Curves, row: usi
     };
     // The same for all rows, so that they can be compared.
     let highest = curves.rows.iter().flatten().flatten().copied().fold(0.0, f64::max);
-    let y = percents(svg, frame, highest);
+    let y: Box<dyn Fn(f64) -> f64> = match shape {
+        Shape::Magnitudes => Box::new(magnitudes(svg, frame)),
+        Shape::Line | Shape::Steps => Box::new(percents(svg, frame, highest)),
+    };
     let x = |at: f64| frame.left + (at / first).ln() / (last / first).ln() * frame.width;
     for tick in ticks(*first, *last) {
         line(svg, "v-grid", &[(x(tick), frame.top), (x(tick), frame.bottom())]);
-        let label = if tick >= 1e3 { format!("{} s", plain(tick / 1e3)) } else { format!("{} ms", plain(tick)) };
-        text(svg, (x(tick), frame.bottom() + 18.0), "middle", "v-soft", &label);
+        text(svg, (x(tick), frame.bottom() + 18.0), "middle", "v-soft", &plain(tick));
     }
     line(svg, "v-axis", &[(frame.left, frame.bottom()), (frame.right(), frame.bottom())]);
-    text(svg, (frame.left + frame.width / 2.0, frame.bottom() + 36.0), "middle", "v-soft", "response time");
+    text(svg, (frame.left + frame.width / 2.0, frame.bottom() + 36.0), "middle", "v-soft", "response time, ms");
     for (part, curve) in curves.rows[row].iter().enumerate() {
         let mut points: Vec<(f64, f64)> = Vec::with_capacity(curve.len() * 2);
-        for (at, value) in curves.at.iter().zip(curve) {
+        let drawn = curve.iter().position(|value| shape == Shape::Magnitudes && *value < LEAST);
+        for (at, value) in curves.at.iter().zip(curve).take(drawn.map_or(curve.len(), |end| end + 1)) {
             if shape == Shape::Steps
                 && let Some((_, before)) = points.last().copied()
             {
@@ -193,6 +199,16 @@ fn percents(svg: &mut String, frame: Frame, highest: f64) -> impl Fn(f64) -> f64
     y
 }
 
+/// The same from [`LEAST`] to 100 %, by the logarithm.
+fn magnitudes(svg: &mut String, frame: Frame) -> impl Fn(f64) -> f64 + use<> {
+    let y = move |value: f64| frame.bottom() - (value.max(LEAST) / LEAST).log10() / (100.0 / LEAST).log10() * HEIGHT;
+    for tick in [LEAST, 0.1, 1.0, 10.0, 100.0] {
+        line(svg, "v-grid", &[(frame.left, y(tick)), (frame.right(), y(tick))]);
+        text(svg, (frame.left - 6.0, y(tick) + 4.0), "end", "v-soft", &format!("{} %", plain(tick)));
+    }
+    y
+}
+
 /// 1, 2, 5, 10, 20 … between two values, both above 0.
 fn ticks(lowest: f64, highest: f64) -> Vec<f64> {
     let (first, last) = (lowest.log10().floor() as i32, highest.log10().ceil() as i32);
@@ -225,10 +241,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_two_curves_and_a_bar_for_each_value_of_each_scenario() {
+    fn there_are_three_curves_and_a_bar_for_each_value_of_each_scenario() {
         let svg = whole(&varied());
         for part in ["v0", "v1"] {
-            assert_eq!(svg.matches(&format!("class=\"v-line {part}\"")).count(), 4, "{part}");
+            assert_eq!(svg.matches(&format!("class=\"v-line {part}\"")).count(), 6, "{part}");
             // One more in the legend.
             assert_eq!(svg.matches(&format!("<rect class=\"{part}\"")).count(), 3, "{part}");
         }
@@ -242,9 +258,12 @@ mod tests {
         let mut svg = String::new();
         let frame = Frame { left: 0.0, top: 100.0, width: 100.0 };
         let y = percents(&mut svg, frame, 25.0);
-        assert_eq!((y(0.0), y(28.0), y(14.0)), (300.0, 100.0, 200.0));
+        assert_eq!([0.0, 28.0, 14.0].map(|value| y(value).round()), [300.0, 100.0, 200.0]);
         let y = percents(&mut svg, frame, 100.0);
         assert_eq!(y(100.0), 100.0);
+        // Four magnitudes of 50 pixels each.
+        let y = magnitudes(&mut svg, frame);
+        assert_eq!((y(100.0), y(1.0), y(0.0)), (100.0, 200.0, 300.0));
     }
 
     #[test]
