@@ -79,13 +79,15 @@ pub(super) fn whole(varied: &Varied) -> String {
 
 /// The same of the error rates alone, for a page that has the curves already.
 pub(super) fn errors(varied: &Varied) -> String {
-    let column = LEFT + BARS_WIDTH + GAP;
+    let title = |name: &str| format!("{name}: requests that fail");
+    let letters = varied.rows.iter().map(|(name, _)| title(name).chars().count()).max().unwrap_or(0);
+    let column = LEFT + GAP + BARS_WIDTH.max(letters as f64 * LETTER - LEFT);
     let width = (MARGIN + column * varied.rows.len() as f64).max(legend_width(varied) + 2.0 * MARGIN);
     let mut svg = begin(varied, (width, HEAD + TITLE + HEIGHT + FOOT), "Errors");
     legend(&mut svg, varied, (MARGIN, 26.0));
     for (number, (name, cells)) in varied.rows.iter().enumerate() {
         let frame = Frame { left: MARGIN + LEFT + column * number as f64, top: HEAD + TITLE - 10.0, width: BARS_WIDTH };
-        bars(&mut svg, frame, &format!("{name}: requests that fail"), varied, cells);
+        bars(&mut svg, frame, &title(name), varied, cells);
     }
     svg.push_str("</svg>\n");
     svg
