@@ -15,11 +15,13 @@ const COLUMNS_IN_TEXT: usize = 6;
 /// One figure of a phase.
 struct Figure {
     name: String,
-    of: Box<dyn Fn(&PhaseOutcome) -> Option<f64>>,
+    of: Of,
     write: fn(Option<f64>) -> String,
     /// `None` for what is neither good nor bad.
     worst: Option<Worst>,
 }
+
+type Of = Box<dyn Fn(&PhaseOutcome) -> Option<f64>>;
 
 /// What is shown of each phase of these runs, which are of one scenario.
 fn figures(outcomes: &[Outcome]) -> Vec<Figure> {
