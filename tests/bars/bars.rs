@@ -114,8 +114,9 @@ const MISSED: &[(&str, &str, &str)] = &[
     ("contention-exponential", "goodput", CHECK),
     ("one-of-two-4x-slower-exponential", "goodput", CHECK),
     ("one-of-two-4x-slower", "good/s", "a limit that is tried below the slots costs a batch of 20, which takes 0.4 s"),
+    ("slow-answers-exponential", "share refused", SLOW_CLUSTER),
     ("slow-answers-fixed-3-calls", "p99.9", COPIES),
-    ("slow-answers-exponential-3-calls", "p99.9", "worst seed: the limit falls to 1 for a moment, far below the slots"),
+    ("slow-answers-exponential-3-calls", "p99.9", SLOW_CLUSTER),
     ("flood-200", "its p99", FIRST_COME),
     ("flood-5000", "its p99", FIRST_COME),
     ("flood-5000-exponential", "its p99", FIRST_COME),
@@ -133,6 +134,8 @@ const MISSED: &[(&str, &str, &str)] = &[
 const SHARING: &str = "worst seeds: before a shared processor the limit is as uncertain as a mean";
 const CHECK: &str = "worst seeds: a check by slot time is sometimes wrong, and the limit low until a dip";
 const BUNCHES: &str = "fixed times come in bunches, in which limits up to twice the knee look alike";
+const SLOW_CLUSTER: &str =
+    "worst seeds: slow answers that come together are taken for a queue, and the limit falls to 1";
 const COPIES: &str = "the limit follows what is in flight, and copies of several requests at once wait for it";
 const FIRST_COME: &str = "first come first served: the highest class waits behind the lowest";
 const PROXIES: &str = "throttles that know nothing of each other agree on the sum at best, and their shares drift";
@@ -282,6 +285,7 @@ fn copies() -> Vec<Bar> {
     };
     let mut bars = Vec::new();
     for times in ["", "-fixed", "-exponential"] {
+        bars.push(Bar::new(format!("slow-answers{times}"), "share refused", AtMost, 0.001, refused));
         let name = format!("slow-answers{times}-3-calls");
         bars.push(of(&name, "p99 lower by", 0.75, p99));
         // Of fixed times no answer can be more than ten times faster, and the lab's clock ticks in microseconds.
