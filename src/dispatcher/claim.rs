@@ -48,6 +48,14 @@ impl<Res: Send + 'static, Err: Send + 'static> Claim<Res, Err> {
         }
     }
 
+    /// Whether another carrier has ended the work.
+    pub(crate) fn is_answered(&self) -> bool {
+        match self {
+            Claim::Sole(_) => false,
+            Claim::Joint(share) => share.joint.state.lock().ticket.is_none(),
+        }
+    }
+
     /// Ready when [`Claim::is_over`].
     pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {

@@ -252,6 +252,13 @@ impl Meter {
         bump(&self.stats.cut_off);
     }
 
+    /// The attempt whose outcome was recorded last was cancelled since another copy was answered first.
+    pub(crate) fn outrun(&self, now: Moment) {
+        if let Some(breaker) = &mut self.inner.borrow_mut().breaker {
+            breaker.outrun(now.reading);
+        }
+    }
+
     /// An attempt's outcome is known. Its slot may still be taken. Returns what the circuit breaker makes of it, if
     /// that changes.
     pub(crate) fn record(&self, started: Moment, now: Moment, outcome: Outcome) -> Option<Circuit> {

@@ -14,7 +14,7 @@ fn with_calls(scenario: &Scenario, calls: usize) -> Option<Latency> {
     static KNOWN: Mutex<BTreeMap<String, Option<Latency>>> = Mutex::new(BTreeMap::new());
     let mut scenario = Scenario { name: "compared".to_owned(), ..scenario.clone() };
     let work = &mut scenario.dispatcher.work;
-    (work.concurrent_calls, work.concurrent_delay) = (calls, Default::default());
+    (work.concurrent_calls, work.concurrent_delay) = (calls, ConcurrentDelay::After(Duration::ZERO));
     let key = format!("{scenario:?}");
     if let Some(known) = KNOWN.lock().expect("nobody panicked").get(&key) {
         return *known;

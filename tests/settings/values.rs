@@ -87,7 +87,7 @@ fn the_defaults() {
     let retries = settings.work.retry_budget.expect("on");
     assert_eq!((retries.ratio, retries.per_second, retries.window), (0.2, 10.0, millis(10_000)));
     assert_eq!(settings.queue.capacity, 100_000);
-    assert_eq!(settings.queue.order, QueueOrder::Fifo);
+    assert_eq!(settings.queue.order, QueueOrder::ByClass);
     assert_eq!(settings.worker_pool.starting_pool_size, 80);
     assert_eq!(settings.worker_pool.min_pool_size, 1);
     assert_eq!(settings.worker_pool.max_pool_size, 10_000);

@@ -123,6 +123,15 @@ impl Breaker {
         self.change_from(before)
     }
 
+    /// Tells that an attempt which was cancelled had been so because another copy of its request was answered first. It says
+    /// nothing of the handler, but counts among the calls of which a share may fail: of copies that are sent at once the
+    /// failures are all seen when they are fast, and of the successes only one.
+    pub fn outrun(&mut self, now: Duration) {
+        if self.state == BreakerState::Closed {
+            self.window.add(now, false, false);
+        }
+    }
+
     /// Tells that every attempt in flight has been waiting for longer than [`stall_threshold`], while the handler
     /// should do as much as [`Breaker::limit`] allows; `newest_start` is when the last of them started. Returns the
     /// state if it changes.

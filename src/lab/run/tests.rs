@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::DispatcherSettings;
+use crate::config::{ConcurrentDelay, DispatcherSettings};
 use crate::lab::example;
 use crate::lab::outcome::Totals;
 use crate::lab::scenario::{Discipline, Distribution, OnCancel, Phase, Process, Service, ServiceTime};
@@ -187,7 +187,7 @@ fn settings_that_a_dispatcher_does_not_take_are_an_error() {
 /// So many copies of each request, the next so long after the one before.
 fn copies(number: usize, delay: Duration) -> DispatcherSettings {
     let mut settings = example::fixed(60);
-    (settings.work.concurrent_calls, settings.work.concurrent_delay) = (number, delay);
+    (settings.work.concurrent_calls, settings.work.concurrent_delay) = (number, ConcurrentDelay::After(delay));
     settings
 }
 

@@ -246,6 +246,9 @@ impl<H: Handler> Duty<H> {
             }
             // Asked while the work is still carried: if the handler panics, it goes out again as one whose worker is lost.
             Event::Over => {
+                if carried.claim.as_ref().is_some_and(Claim::is_answered) {
+                    station.meter.outrun(now);
+                }
                 let on_cancel = handler.on_cancel();
                 carried.abandon(now.at);
                 Some((on_cancel, None))

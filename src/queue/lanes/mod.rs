@@ -69,15 +69,20 @@ impl<T: Waiting> Lanes<T> {
     }
 
     /// Takes the item that is to be served next.
+    #[inline]
     pub(crate) fn pop(&mut self) -> Option<T> {
-        if matches!(self.order, Order::Fifo) {
-            let class = self.oldest()?;
+        if self.occupied.is_power_of_two() && !matches!(self.order, Order::Lifo) {
+            let class = self.occupied.trailing_zeros() as usize;
+            if let Order::ByClass(shares) = &mut self.order {
+                shares.served(class);
+            }
             return self.pop_first(class);
         }
         self.pop_otherwise()
     }
 
-    /// Apart from [`Lanes::pop`], so that the usual order pays nothing for the others.
+    /// Where several classes wait, or the last to come goes first. Apart from [`Lanes::pop`], so that the usual case pays
+    /// nothing for the others.
     #[inline(never)]
     fn pop_otherwise(&mut self) -> Option<T> {
         match &mut self.order {

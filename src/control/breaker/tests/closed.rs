@@ -48,6 +48,22 @@ fn cancelled_attempts_say_nothing() {
 }
 
 #[test]
+fn one_that_another_copy_outran_is_a_call_that_has_not_failed() {
+    let mut bench = Bench::new();
+    (0..10).for_each(|_| bench.breaker.outrun(bench.now));
+    (0..10).for_each(|_| assert_eq!(bench.end(Outcome::Failure), None, "10 of 20 are not more than half"));
+    assert_eq!(bench.end(Outcome::Failure), bench.opens(1000, Cause::Errors));
+    // It ends no row of timeouts, and is no success to a breaker that is not closed.
+    let mut bench = Bench::new();
+    bench.time_out_in_a_row(3);
+    bench.breaker.outrun(bench.now);
+    assert_eq!(bench.end(Outcome::Timeout), bench.opens(1000, Cause::Timeouts));
+    let mut bench = Bench::half_open(0);
+    bench.breaker.outrun(bench.now);
+    assert_eq!(bench.breaker.state(), BreakerState::HalfOpen { step: 0 });
+}
+
+#[test]
 fn more_than_the_threshold_of_errors_opens_it() {
     let mut bench = Bench::new();
     (0..10).for_each(|_| _ = bench.end(Outcome::Success));
