@@ -148,9 +148,10 @@ impl Proof {
         self.full = Pool::default();
     }
 
-    /// Whether the mean of the dips is as precise as it gets, or nearly.
+    /// Whether the mean of the dips is as precise as that of exponential times gets, or nearly: the less they vary, the
+    /// fewer dips that takes.
     pub(super) fn is_precise(&self) -> bool {
-        f64::from(self.dips) >= MEMORY / 2.0
+        f64::from(self.dips) >= MEMORY / 2.0 * self.variation().clamp(LEAST_VARIATION, 1.0)
     }
 
     /// The mean squared coefficient of variation of the process times.
@@ -360,5 +361,14 @@ mod tests {
         assert!(!proof.is_precise());
         proof.learn_from_dip(&dip(0.1));
         assert!(proof.is_precise());
+    }
+
+    #[test]
+    fn is_precise_after_two_dips_with_equal_times() {
+        let mut proof = Proof::default();
+        for is_precise in [false, true] {
+            proof.learn_from_dip(&Reading { variation: 0.0, ..dip(0.1) });
+            assert_eq!(proof.is_precise(), is_precise);
+        }
     }
 }
