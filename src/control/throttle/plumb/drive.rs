@@ -17,6 +17,9 @@ const FEED: f64 = 0.5;
 /// weak evidence, one that shows a queue brakes at once.
 const LEAST_QUEUE: f64 = -0.25;
 const MOST_QUEUE: f64 = 1.0;
+/// Squared coefficients of variation of the process times between which a window says the more of there being no queue
+/// the less they vary. Above, it may be chance; below, there is hardly a doubt.
+const VARIATIONS: (f64, f64) = (1.0 / 64.0, 1.0 / 8.0);
 /// Growth per window at no drive, as a share of the queue goal.
 const SLOWEST: f64 = 0.15;
 
@@ -42,9 +45,18 @@ impl Drive {
         self.0 = if self.0 > AFTER_FAST_GROWTH { AFTER_FAST_GROWTH } else { 0.0 };
     }
 
-    /// Takes in what a full window shows: the queue and the goal, both in units of √limit.
-    pub(super) fn learn(&mut self, queue: f64, goal: f64) {
-        self.0 = (self.0 + FEED * goal - queue.clamp(LEAST_QUEUE, MOST_QUEUE)).clamp(0.0, FULL);
+    /// Takes in what a full window shows: the queue and the goal, both in units of √limit, and the squared coefficient
+    /// of variation of its process times.
+    ///
+    /// Equal times without a queue leave little doubt that the service has become larger, and raise it eight times as
+    /// much. But not beyond what fast growth leaves, or it would meet the same queue again and again; and not if there
+    /// is less than no queue, for then the base is wrong.
+    pub(super) fn learn(&mut self, queue: f64, goal: f64, variation: f64) {
+        let fed = (self.0 + FEED * goal - queue.clamp(LEAST_QUEUE, MOST_QUEUE)).clamp(0.0, FULL);
+        let (least, most) = VARIATIONS;
+        let certainty = if queue > LEAST_QUEUE { most / variation.clamp(least, most) } else { 1.0 };
+        let certain = self.0 + certainty * (FEED * goal - queue.max(0.0));
+        self.0 = fed.max(certain.min(AFTER_FAST_GROWTH));
     }
 
     /// By how much it multiplies growth.
@@ -88,20 +100,37 @@ mod tests {
     fn rises_without_a_queue_and_sinks_with_one() {
         let mut drive = Drive::full();
         drive.stop();
-        drive.learn(0.0, 0.3);
+        drive.learn(0.0, 0.3, 1.0);
         assert!((drive.0 - 0.15).abs() < 1e-12);
-        drive.learn(-9.0, 0.3);
+        drive.learn(-9.0, 0.3, 1.0);
         assert!((drive.0 - 0.55).abs() < 1e-12, "a queue below nothing counts at most 0.25");
-        drive.learn(0.3, 0.3);
+        drive.learn(0.3, 0.3, 1.0);
         assert!((drive.0 - 0.4).abs() < 1e-12);
-        drive.learn(9.0, 0.3);
+        drive.learn(9.0, 0.3, 1.0);
         assert_eq!(drive.0, 0.0);
+    }
+
+    #[test]
+    fn equal_times_without_a_queue_raise_it_as_far_as_fast_growth_leaves_it() {
+        let learnt = |drive: f64, queue: f64, variation: f64| {
+            let mut drive = Drive(drive);
+            drive.learn(queue, 0.3, variation);
+            drive.0
+        };
+        // 0.15 eight times, and four times
+        assert!((learnt(0.0, 0.0, 0.0) - 1.2).abs() < 1e-12);
+        assert!((learnt(0.0, 0.0, 1.0 / 32.0) - 0.6).abs() < 1e-12);
+        assert!((learnt(0.0, 0.05, 0.0) - 0.8).abs() < 1e-12);
+        assert_eq!(learnt(0.5, 0.0, 0.0), AFTER_FAST_GROWTH);
+        assert!((learnt(1.3, 0.0, 0.0) - 1.45).abs() < 1e-12, "beyond, as if they varied");
+        assert!((learnt(1.0, 0.3, 0.0) - 0.85).abs() < 1e-12, "a queue brakes as if they varied");
+        assert!((learnt(0.0, -0.25, 0.0) - 0.4).abs() < 1e-12, "less than no queue is no certainty");
     }
 
     #[test]
     fn never_exceeds_that_of_a_start() {
         let mut drive = Drive::full();
-        (0..99).for_each(|_| drive.learn(0.0, 0.3));
+        (0..99).for_each(|_| drive.learn(0.0, 0.3, 1.0));
         assert_eq!(drive.0, FULL);
     }
 }

@@ -133,7 +133,7 @@ impl Plumb {
         let average = self.high_soft_minimum.unwrap_or(reading.soft_minimum);
         self.high_soft_minimum = Some(average + HIGH_WEIGHT * (reading.soft_minimum - average));
         if !fast {
-            self.steer(queue, wanted);
+            self.steer(queue, wanted, reading.variation);
         } else if queue < FAST_QUEUE_SHARE * reading.in_flight {
             self.base.learn_from_growth(reading.soft_minimum);
             self.proof.learn_from_growth(reading);
@@ -169,9 +169,11 @@ impl Plumb {
         }
     }
 
-    pub(super) fn steer(&mut self, queue: f64, wanted: f64) {
+    pub(super) fn steer(&mut self, queue: f64, wanted: f64, variation: f64) {
         let (noise, goal, error) = (self.noise(), self.goal(), wanted - self.target);
-        self.drive.learn(queue / noise, goal / noise);
+        // in bursts there is no hurry
+        let variation = if self.headroom.is_loose() { 1.0 } else { variation };
+        self.drive.learn(queue / noise, goal / noise, variation);
         let correction = (error.abs() / noise / NOISE_OF_ERROR).clamp(LEAST_CORRECTION, 1.0);
         if error <= 0.0 {
             self.set_target(self.target + correction.max(LEAST_CORRECTION_DOWN) * error);

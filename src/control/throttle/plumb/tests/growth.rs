@@ -32,7 +32,8 @@ fn keeps_the_last_good_target_when_growth_meets_a_queue_unless_throughput_refute
 
 #[test]
 fn growth_speeds_up_while_it_finds_no_queue() {
-    let (mut plumb, mut service) = settled(20, 0.1);
+    // a squared coefficient of variation of ¼
+    let (mut plumb, mut service) = settled_before(Service { spread: 0.5, ..Service::new(20, 0.1) });
     service.slots = 200.0;
     // windows of 2·20 to 2·40 answers: more than 9; of 80 to 400: fewer than 9
     assert!(service.until(&mut plumb, |plumb| plumb.target > 40.0) > 9 * 60);
@@ -42,12 +43,20 @@ fn growth_speeds_up_while_it_finds_no_queue() {
 }
 
 #[test]
+fn growth_is_bold_at_once_where_equal_times_show_no_queue() {
+    let (mut plumb, mut service) = settled(20, 0.1);
+    service.slots = 200.0;
+    // where they vary it takes more than 9 such windows
+    assert!(service.until(&mut plumb, |plumb| plumb.target > 40.0) < 8 * 60);
+}
+
+#[test]
 fn small_errors_are_corrected_by_little_and_large_ones_at_once() {
     let plumb = |queue: f64, wanted: f64| {
         let mut plumb = unbounded();
         plumb.target = 16.0;
         plumb.drive.stop();
-        plumb.steer(queue, wanted);
+        plumb.steer(queue, wanted, 1.0);
         plumb.target
     };
     // up: 0.15 of 0.8, doubled by each 0.35 of drive; the queue is at half the goal, where the drive rests
@@ -68,7 +77,7 @@ fn headroom_stops_growth_unless_the_queue_is_below_its_goal() {
         plumb.target = 16.0;
         plumb.drive.stop();
         plumb.headroom.starved(100.0);
-        plumb.steer(queue, 18.0);
+        plumb.steer(queue, 18.0, 1.0);
         plumb.target > 16.0
     };
     assert!(grown(0.5));

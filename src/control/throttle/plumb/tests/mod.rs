@@ -20,12 +20,14 @@ const MANY: usize = 100_000;
 struct Service {
     slots: f64,
     time: f64,
+    /// Of the time, by which it is shorter and longer in turns.
+    spread: f64,
     now: Duration,
 }
 
 impl Service {
     fn new(slots: usize, time: f64) -> Self {
-        Service { slots: slots as f64, time, now: Duration::from_secs(1_700_000_000) }
+        Service { slots: slots as f64, time, spread: 0.0, now: Duration::from_secs(1_700_000_000) }
     }
 
     /// Ends one call while the limit is reached.
@@ -35,7 +37,8 @@ impl Service {
     }
 
     fn answer_with(&mut self, plumb: &mut Plumb, in_flight: usize) -> Option<usize> {
-        let process_time = self.time * (in_flight as f64 / self.slots).max(1.0);
+        self.spread = -self.spread;
+        let process_time = (1.0 + self.spread) * self.time * (in_flight as f64 / self.slots).max(1.0);
         self.now += Duration::from_secs_f64(process_time / in_flight as f64);
         plumb.record(&Attempt {
             now: self.now,
@@ -80,7 +83,11 @@ fn unbounded() -> Plumb {
 
 /// At the knee of a service, in a High window that the next answer ends.
 fn settled(slots: usize, time: f64) -> (Plumb, Service) {
-    let (mut plumb, mut service) = (unbounded(), Service::new(slots, time));
+    settled_before(Service::new(slots, time))
+}
+
+fn settled_before(mut service: Service) -> (Plumb, Service) {
+    let (mut plumb, slots) = (unbounded(), service.slots as usize);
     service.run(&mut plumb, 2000 + 800 * slots);
     service.until(&mut plumb, |plumb| plumb.mode == Mode::High && plumb.window.count() == plumb.window_length());
     (plumb, service)
