@@ -124,11 +124,9 @@ const MISSED: &[(&str, &str, &str)] = &[
     ("service-time-steps-exponential", "after times ×3", CHECK),
     ("capacity-steps-5000", "slowest", BUNCHES),
     ("service-time-steps-5000", "after", BUNCHES),
-    ("demo", "good", "the start takes 0.3 s for each doubling, since windows end at a pause"),
     ("three-kanaloas", "", PROXIES),
     ("three-kanaloas-fixed", "", PROXIES),
     ("one-slow-slot", "goodput", "a start with a limit of 4 learns its base inside its own queue"),
-    ("flapping", "goodput", "growth after a step takes 3 to 5 s of each 10"),
 ];
 
 const SHARING: &str = "worst seeds: before a shared processor the limit is as uncertain as a mean";
