@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
+use kanaloa::config::ConcurrentDelay;
 use kanaloa::lab::{self, Group, GroupOutcome, Latency, Outcome, STEP, Scenario};
 
 /// A percentile of the latency.
