@@ -53,6 +53,7 @@ pub mod lab;
 mod metrics;
 mod panics;
 mod pool;
+mod provider;
 mod queue;
 mod time;
 
@@ -66,6 +67,11 @@ pub use handler::{
     IntoHandler, IntoReply, OnCancel, Reply, actor_handler, blocking_fn, handler_fn, handler_fn_with_context,
 };
 pub use pool::{CircuitState, PoolState, PoolStatus, WorkerStatus};
+pub use provider::{
+    ControlledProvider, FixedProvider, HandlerChange, HandlerProvider, ProviderControl, controlled_provider,
+};
+#[cfg(feature = "dns")]
+pub use provider::{DnsProvider, InvalidDnsName};
 
 /// The README's code, which is to compile and run.
 #[cfg(doctest)]

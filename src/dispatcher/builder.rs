@@ -21,6 +21,7 @@ use super::shared::Shared;
 use crate::config::{DispatcherSettings, SettingsError};
 use crate::handler::{Handler, HandlerError, IntoHandler, IntoReply};
 use crate::pool::{Check, Clock, CloneRequest, Extras, ShowRequest};
+use crate::provider::{HandlerProvider, Provider};
 use crate::queue::{Backlog, Intake};
 
 /// Describes a [`PushingDispatcher`] and starts it; made by [`PushingDispatcher::builder`].
@@ -39,6 +40,7 @@ where
     clone_request: Option<CloneRequest<Req>>,
     show_request: Option<ShowRequest<Req>>,
     handlers: Vec<HandlerSource<Req, Res, Err>>,
+    providers: Vec<Provider<Req, Res, Err>>,
 }
 
 /// Why a dispatcher could not be started.
@@ -106,6 +108,7 @@ where
             clone_request: None,
             show_request: None,
             handlers: Vec::new(),
+            providers: Vec::new(),
         }
     }
 
@@ -197,6 +200,13 @@ where
         self
     }
 
+    /// Adds a provider, whose handlers come and go while the dispatcher runs. There may be several, and handlers beside
+    /// them.
+    pub fn provider(mut self, provider: impl HandlerProvider<Req, Res, Err>) -> Self {
+        self.providers.push(Provider::new(provider));
+        self
+    }
+
     /// Starts the dispatcher on this thread's arbiter.
     ///
     /// # Errors
@@ -218,7 +228,8 @@ where
 
     /// Starts the dispatcher; the second part is closed when it has ended.
     fn spawn(self, arbiter: &ArbiterHandle) -> Result<(DispatcherHandle<Req, Res, Err>, Ended), StartError> {
-        let DispatcherBuilder { name, settings, check, clock, seed, clone_request, show_request, handlers } = self;
+        let DispatcherBuilder { name, settings, check, clock, seed, clone_request, show_request, handlers, providers } =
+            self;
         if let Err(source) = settings.validate() {
             return Err(StartError::Settings { dispatcher: name, source });
         }
@@ -253,6 +264,7 @@ where
             // Different keys each time: the standard library's way to randomness.
             seed: seed.unwrap_or_else(|| RandomState::new().hash_one(since_epoch)),
             handlers,
+            providers,
             _ended: ended,
         });
         let addr = PushingDispatcher::start_in_arbiter(arbiter, move |_| dispatcher);

@@ -35,9 +35,9 @@ where
     spawn: Spawn<Req, Res, Err>,
 }
 
-/// Starts a pool; the type of its handler is known in here only.
+/// Starts a pool for a handler of this name; the type of the handler is known in here only.
 type Spawn<Req, Res, Err> =
-    Box<dyn FnOnce(&ArbiterHandle, PoolEnvironment<Req, Res, Err>) -> Recipient<EndPool> + Send>;
+    Box<dyn FnOnce(&ArbiterHandle, PoolEnvironment<Req, Res, Err>, Option<String>) -> Recipient<EndPool> + Send>;
 
 impl<Req, Res, Err> HandlerSource<Req, Res, Err>
 where
@@ -91,12 +91,18 @@ where
         HandlerSource { arbiter: Some(arbiter.clone()), ..self }
     }
 
+    /// Has the handler known under this name, whatever it calls itself.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        HandlerSource { name: Some(name.into()), ..self }
+    }
+
     fn of<H>(source: Source<H>) -> Self
     where
         H: handler::Handler<Request = Req, Response = Res, Error = Err>,
     {
         let name = source.name().map(str::to_owned);
-        let spawn: Spawn<Req, Res, Err> = Box::new(move |arbiter, environment| {
+        let spawn: Spawn<Req, Res, Err> = Box::new(move |arbiter, environment, name| {
+            let source = source.named(name);
             WorkerPool::start_in_arbiter(arbiter, move |_| WorkerPool::new(environment, source)).recipient()
         });
         HandlerSource { name, arbiter: None, spawn }
@@ -109,7 +115,7 @@ where
 
     /// Starts the pool; `here` is the dispatcher's own arbiter.
     pub(super) fn spawn(self, here: &ArbiterHandle, environment: PoolEnvironment<Req, Res, Err>) -> Recipient<EndPool> {
-        (self.spawn)(self.arbiter.as_ref().unwrap_or(here), environment)
+        (self.spawn)(self.arbiter.as_ref().unwrap_or(here), environment, self.name)
     }
 }
 
@@ -128,7 +134,8 @@ where
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AddHandlerError {
-    /// The dispatcher has a handler of this name already. Remove that first, or choose another name.
+    /// The dispatcher has a handler of this name already. Remove that first, which frees the name at once, or choose
+    /// another name.
     #[error("there is a handler named {name} already")]
     Duplicate {
         /// The name.

@@ -19,6 +19,8 @@ pub struct DispatcherStatus {
     pub drop_rate: f64,
     /// How long a work that came now would wait; `None` while that is not known.
     pub expected_wait: Option<Duration>,
+    /// How many of its [providers](crate::HandlerProvider) may still announce handlers.
+    pub providers: usize,
     /// Its pools, in the order in which the handlers were given.
     pub pools: Vec<PoolStatus>,
 }

@@ -58,6 +58,10 @@ impl<H: Handler> Source<H> {
         self.name.as_deref()
     }
 
+    pub(crate) fn named(self, name: Option<String>) -> Self {
+        Source { name, ..self }
+    }
+
     pub(crate) fn can_remake(&self) -> bool {
         self.can_remake
     }

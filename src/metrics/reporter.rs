@@ -176,6 +176,10 @@ impl<T: Waiting> Reporter<T> {
         }
         for pool in &self.pools {
             let (handler, has_ended) = (Some(&pool.handler), scope.is_last || pool.has_ended);
+            // One that came back under the same name has them now.
+            if pool.has_ended && self.pools.iter().any(|other| !other.has_ended && other.handler == pool.handler) {
+                continue;
+            }
             // A gauge stays where it was left.
             if has_ended {
                 add(handler, "pool.size", gauge(0));

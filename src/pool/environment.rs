@@ -82,7 +82,7 @@ where
     Err: Send + 'static,
 {
     fn drop(&mut self) {
-        self.names.release(self.pool);
+        self.names.forget(self.pool);
         self.tell(PoolChange::Ended);
     }
 }

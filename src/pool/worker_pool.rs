@@ -285,6 +285,7 @@ impl<H: Handler> WorkerPool<H> {
             return;
         }
         self.is_ending = true;
+        self.environment.names.give_up(self.environment.pool);
         self.environment.tell(PoolChange::Ending);
         if let Some(post) = &self.post {
             self.environment.backlog.end(post.gate);

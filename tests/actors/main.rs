@@ -13,6 +13,7 @@ mod metrics;
 mod order;
 mod overload;
 mod priorities;
+mod providers;
 mod redelivery;
 mod shutdown;
 mod support;

@@ -42,6 +42,7 @@ where
         debug!("dispatcher {}: finishing what it has", self.plan.name);
         self.ending.life = Life::Draining;
         self.plan.shared.set_gate(Gate::ShuttingDown);
+        self.providers.end();
         // Nobody can add a handler any more.
         self.follow_pools();
         let shared = Arc::clone(&self.plan.shared);

@@ -1,5 +1,6 @@
 //! Handlers that come and go.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::time::Instant;
@@ -105,7 +106,7 @@ where
     /// Whether a handler may come, where there is none.
     pub(super) fn may_one_come(&self) -> bool {
         let is_starting = |pool: &Pool| matches!(pool.state, PoolState::Starting { .. });
-        let expects_one = self.expects_handler && self.ending.life == Life::Serving;
+        let expects_one = (self.expects_handler || self.providers.are_left()) && self.ending.life == Life::Serving;
         expects_one || self.pools.values().any(is_starting)
     }
 
@@ -149,6 +150,12 @@ where
     }
 }
 
+/// The pool of this name that has not ended: the one that takes work, if there is one beside others that are ending.
+fn named<'a>(pools: &'a mut BTreeMap<usize, Pool>, name: &str) -> Option<(&'a usize, &'a mut Pool)> {
+    let named = pools.iter_mut().filter(|(_, pool)| pool.handler.as_deref() == Some(name));
+    named.filter(|(_, pool)| pool.state != PoolState::Ended).max_by_key(|(_, pool)| pool.is_alive())
+}
+
 impl<Req, Res, Err> Handler<AddHandler<Req, Res, Err>> for PushingDispatcher<Req, Res, Err>
 where
     Req: Send + 'static,
@@ -171,12 +178,13 @@ where
     type Result = ();
 
     fn handle(&mut self, RemoveHandler { name, reply_to }: RemoveHandler, ctx: &mut Self::Context) {
-        let mut named = self.pools.values_mut().filter(|pool| pool.handler.as_deref() == Some(&name));
-        let Some(pool) = named.find(|pool| pool.state != PoolState::Ended) else {
+        let Some((&id, pool)) = named(&mut self.pools, &name) else {
             // An error means that nobody waits for it any more.
             let _ = reply_to.send(Err(RemoveHandlerError::Unknown { name }));
             return;
         };
+        // Another of this name may come at once.
+        self.names.give_up(id);
         let was_running = pool.state == PoolState::Running;
         pool.state = PoolState::Ending;
         pool.removing.push(reply_to);
@@ -223,7 +231,13 @@ where
                 pool.added(Ok(()));
             }
             PoolChange::Duplicate { handler } => pool.added(Err(AddHandlerError::Duplicate { name: handler })),
-            PoolChange::Ending => pool.state = PoolState::Ending,
+            PoolChange::Ending => {
+                let was_running = pool.state == PoolState::Running;
+                pool.state = PoolState::Ending;
+                if was_running && self.providers.are_left() && !self.is_running() {
+                    self.begin_grace(ctx);
+                }
+            }
             PoolChange::Ended => {
                 (pool.gate, pool.state) = (None, PoolState::Ended);
                 if let Some(reporter) = &self.reporter {

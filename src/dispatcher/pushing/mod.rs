@@ -3,6 +3,7 @@
 mod ending;
 mod grace;
 mod membership;
+mod providers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,10 +26,12 @@ use super::status::{DispatcherState, DispatcherStatus};
 use crate::config::DispatcherSettings;
 use crate::metrics::{Finish, Reporter};
 use crate::pool::{Check, Clock, CloneRequest, EndPool, Extras, Names, ShowRequest, WorkerStatus};
+use crate::provider::Provider;
 use crate::queue::{Backlog, Expirer, Intake, QueueActor, QueueSampler, SeatView, Waiting};
 use ending::Drain;
 use grace::Grace;
 pub(crate) use membership::{AddHandler, RemoveHandler};
+use providers::Providers;
 
 /// The queue is not sampled more often, whatever a law asks for: timers have whole milliseconds.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(1);
@@ -46,6 +49,7 @@ where
     /// By number, and so in the order in which they came.
     pools: BTreeMap<usize, Pool>,
     pools_so_far: usize,
+    providers: Providers,
     /// Whether the user has still to give it one: it was started without, or the last change was a removal.
     expects_handler: bool,
     queue: Option<QueueSide<Req, Res, Err>>,
@@ -76,6 +80,7 @@ where
     /// What random choices start from.
     pub(crate) seed: u64,
     pub(crate) handlers: Vec<HandlerSource<Req, Res, Err>>,
+    pub(crate) providers: Vec<Provider<Req, Res, Err>>,
     /// Closed by being dropped with the dispatcher.
     pub(crate) _ended: oneshot::Sender<()>,
 }
@@ -128,6 +133,7 @@ where
             names: Arc::default(),
             pools: BTreeMap::new(),
             pools_so_far: 0,
+            providers: Providers::default(),
             expects_handler: true,
             queue: None,
             reporter: None,
@@ -194,6 +200,7 @@ where
             totals,
             drop_rate: admission.drop_rate(),
             expected_wait: admission.expected_wait(shared.queued()),
+            providers: self.providers.left(),
             pools: self.pools.values().map(|pool| pool.status(backlog)).collect(),
         }
     }
@@ -214,6 +221,7 @@ where
         for source in std::mem::take(&mut self.plan.handlers) {
             self.start_pool(source, None, ctx);
         }
+        self.start_providers(ctx);
         self.begin_grace(ctx);
     }
 
@@ -241,6 +249,7 @@ where
     /// Whatever has ended it, everybody who waits is answered and everything it started ends.
     fn drop(&mut self) {
         self.grace.end();
+        self.providers.end();
         self.plan.shared.set_gate(Gate::ShuttingDown);
         self.refuse_all();
         self.ending.announce(Shutdown::Stopped);
@@ -272,7 +281,9 @@ where
     type Result = MessageResult<GetWorkers>;
 
     fn handle(&mut self, GetWorkers(name): GetWorkers, _: &mut Self::Context) -> Self::Result {
-        let pool = self.pools.values().find(|pool| pool.gate.is_some() && pool.handler.as_deref() == Some(&name));
+        // The last, if one that came back has the name of others that are ending.
+        let mut pools = self.pools.values().rev();
+        let pool = pools.find(|pool| pool.gate.is_some() && pool.handler.as_deref() == Some(&name));
         let now = Instant::now();
         MessageResult(pool.and_then(|pool| pool.gate).map(|gate| {
             let seats = self.plan.backlog.seats(gate).into_iter();
