@@ -46,7 +46,7 @@ impl Resolver {
             Ok(address) => Host::Address(address),
             Err(_) => Host::Name(Name::from_utf8(name).map_err(|error| invalid(error.to_string()))?),
         };
-        if matches!(&host, Host::Name(name) if name.is_root()) {
+        if matches!(&host, Host::Name(name) if name.iter().len() == 0) {
             return Err(invalid("it is empty".to_string()));
         }
         Ok(Resolver { host, name_servers: None, timeout: Duration::from_secs(5), asks: None })
