@@ -1,5 +1,6 @@
 //! The promises of the actor system, in virtual time.
 
+mod balance;
 mod breaker;
 mod budgets;
 mod calls;

@@ -34,7 +34,8 @@ type ClaimFor<H> = Claim<<H as Handler>::Response, <H as Handler>::Error>;
 
 type AnswerOf<H> = Result<<H as Handler>::Response, CallError<<H as Handler>::Error>>;
 
-/// How many works a worker serves before it lets others of its thread run.
+/// How many works a worker serves before it lets others of its thread run, and other handlers have their turn: one that
+/// answers at once would otherwise get all there is.
 const BUDGET: u32 = 64;
 
 /// One slot of a pool. Its whole life is one future, which sleeps when there is no work.
@@ -112,7 +113,11 @@ impl<H: Handler> Duty<H> {
                 if has_slept {
                     now = self.station.meter.now();
                 }
-                pulled = self.seat.pull(cx.waker(), now.at);
+                pulled = if served_in_a_row < BUDGET {
+                    self.seat.pull(cx.waker(), now.at)
+                } else {
+                    self.seat.make_way(cx.waker(), now.at)
+                };
                 if !matches!(pulled, Pull::Idle) {
                     return Poll::Ready(());
                 }
@@ -134,10 +139,6 @@ impl<H: Handler> Duty<H> {
                 _ => self.turn_away(work, now.at),
             }
             served_in_a_row += 1;
-            if served_in_a_row == BUDGET {
-                yield_now().await;
-                (served_in_a_row, now) = (0, self.station.meter.now());
-            }
         }
     }
 
@@ -372,18 +373,4 @@ fn checked<T, E>(reply: Reply<T, E>, check: &dyn Fn(T) -> Result<T, E>) -> Reply
         other => other,
     };
     Reply { answer, instruction }
-}
-
-/// Lets others of this thread run.
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if yielded {
-            return Poll::Ready(());
-        }
-        yielded = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await
 }

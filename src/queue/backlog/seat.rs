@@ -43,6 +43,15 @@ impl<T: Waiting> Seat<T> {
 
     /// Gives back the work it had, if any, and asks for the next. `waker` is woken when there is some.
     pub(crate) fn pull(&self, waker: &Waker, now: Instant) -> Pull<T> {
+        self.ask(waker, now, true)
+    }
+
+    /// As [`Seat::pull`], but leaves what waits to the worker whose turn it is, which may be this one.
+    pub(crate) fn make_way(&self, waker: &Waker, now: Instant) -> Pull<T> {
+        self.ask(waker, now, false)
+    }
+
+    fn ask(&self, waker: &Waker, now: Instant, takes: bool) -> Pull<T> {
         let mut guard = self.backlog.state.lock();
         let state = &mut *guard;
         let gate = &mut state.gates[self.pool.index];
@@ -63,7 +72,8 @@ impl<T: Waiting> Seat<T> {
         if gate.access == Access::Ended || is_retired {
             return Pull::Leave;
         }
-        if gate.may_start()
+        if takes
+            && gate.may_start()
             && let Some(work) = next_work(&mut state.retries, &mut state.lanes, gate.number)
         {
             gate.start(self.index, waker, now);
