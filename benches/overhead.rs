@@ -6,14 +6,17 @@
 
 mod support;
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::hint::black_box;
 use std::time::Duration;
 
 use actix::Arbiter;
+use kanaloa::DispatcherBuilder;
 use kanaloa::config::DispatcherSettings;
 use support::{
-    Handle, Stopwatch, dispatcher, fixed, in_system, in_turn, median, ratio, report, serve, settle, stuck, verdict,
+    Handle, Stopwatch, dispatcher, dispatcher_with, fixed, in_system, in_turn, median, ratio, report, serve, settle,
+    stuck, verdict,
 };
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
@@ -45,8 +48,17 @@ async fn call_in_a_loop(handle: Handle) -> u64 {
 
 /// Nanoseconds for each answer, when as many clients as that call in a loop.
 fn through_kanaloa(settings: DispatcherSettings, waits: bool) -> f64 {
+    through(dispatcher(settings, waits))
+}
+
+/// As [`through_kanaloa`], with so many handlers of `workers` workers each, all on one arbiter.
+fn through_handlers(handlers: usize, workers: usize) -> f64 {
+    through(dispatcher_with(fixed(workers), handlers))
+}
+
+fn through(builder: DispatcherBuilder<u64, u64, Infallible>) -> f64 {
     in_system(async {
-        let handle = dispatcher(settings, waits).start().expect("the settings are valid");
+        let handle = builder.start().expect("the settings are valid");
         clients(|| call_in_a_loop(handle.clone())).await;
         let watch = Stopwatch::start();
         let answered = clients(|| call_in_a_loop(handle.clone())).await;
@@ -169,6 +181,16 @@ fn main() {
         let ratio = ratio(figures, &idle[0]);
         let found = format!("{:.0} ns, ratio to 10 {ratio:.2}", median(figures));
         verdict(&format!("accepted request, {size} workers"), found, "ratio <= 1.25", ratio <= 1.25);
+    }
+
+    let crowds = [(1, 10), (1, 10_000), (1_000, 10)];
+    let runs = crowds.map(|(handlers, workers)| move || through_handlers(handlers, workers));
+    let crowds = in_turn(ROUNDS, runs.each_ref().map(|run| run as _));
+    for (one, figures) in ["1 handler with 10", "1 handler with 10000"].iter().zip(&crowds) {
+        let ratio = ratio(&crowds[2], figures);
+        let found = format!("{:.0} ns, ratio {ratio:.2}", median(&crowds[2]));
+        let what = format!("accepted request, 1000 handlers with 10 workers each, to {one}");
+        verdict(&what, found, "ratio <= 1.25", ratio <= 1.25);
     }
 
     // With fewer than 64 queued, 64 workers would not be busy.

@@ -81,6 +81,15 @@ pub(crate) fn dispatcher(settings: DispatcherSettings, waits: bool) -> Dispatche
     PushingDispatcher::builder("bench").settings(settings).handler(handler_fn("bench", move |n| serve(n, waits)))
 }
 
+/// A dispatcher in front of so many instances of a service that answers after it has let others run.
+pub(crate) fn dispatcher_with(
+    settings: DispatcherSettings,
+    handlers: usize,
+) -> DispatcherBuilder<u64, u64, Infallible> {
+    let builder = PushingDispatcher::builder("bench").settings(settings);
+    (0..handlers).fold(builder, |builder, n| builder.handler(handler_fn(format!("bench-{n}"), |n| serve(n, true))))
+}
+
 /// A dispatcher in front of a service that never answers.
 pub(crate) fn stuck(settings: DispatcherSettings) -> DispatcherBuilder<u64, u64, Infallible> {
     let never = handler_fn("never", |_: u64| std::future::pending::<Result<u64, Infallible>>());
