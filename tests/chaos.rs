@@ -218,6 +218,7 @@ fn run(plan: &Plan) {
         assert_adds_up(totals);
         assert_eq!((totals.received, totals.queued, totals.in_flight), (outcomes.len() as u64, 0, 0));
 
+        let after = status(&handle).await;
         let seen = service.seen.lock().unwrap();
         let mut told = Told::default();
         for (id, outcome) in outcomes.iter().enumerate() {
@@ -243,7 +244,6 @@ fn run(plan: &Plan) {
 
         // As if nothing had been.
         assert!(outcomes[first..].iter().all(Result::is_ok), "{:?}", outcomes[first..].iter().find(|o| o.is_err()));
-        let after = status(&handle).await;
         for number in 0..HANDLERS {
             let name = format!("h{number}");
             let succeeded = |status: &kanaloa::DispatcherStatus| {
