@@ -595,13 +595,18 @@ async fn assert_all_workers_wake(handle: &Dispatcher, record: &Record, running: 
     }
 }
 
-/// Sends work until all circuit breakers are closed again.
+/// Sends work until all circuit breakers are closed again, and waits until no slot is taken: one whose handler has failed
+/// stays so for a while after its work has ended.
 async fn recover(handle: &Dispatcher, record: &Record) {
     for _ in 0..1_000 {
         let status = status(handle).await;
         let mut alive = status.pools.iter().filter(|pool| matches!(pool.state, PoolState::Running | PoolState::Held));
         if alive.all(|pool| pool.circuit == CircuitState::Closed) {
-            return;
+            if status.pools.iter().all(|pool| pool.busy == 0) {
+                return;
+            }
+            sleep_ms(10).await;
+            continue;
         }
         record.submitted.fetch_add(1, Ordering::Relaxed);
         let outcome = handle.call(Work::new(Act::Answer(1)).priority(Priority::HIGHEST)).await;
