@@ -198,16 +198,16 @@ fn one_that_comes_back_is_the_one_that_is_removed_next() {
         let (control, handle) = start_controlled();
         settle().await;
         let begin = Instant::now();
-        let calls = [100, 200].map(|n| {
-            let call = timed(handle.call(n), begin);
-            let control = control.clone();
-            async move {
-                settle().await;
-                control.remove("a").unwrap();
-                control.add(source("a")).unwrap();
-                call.await
-            }
-        });
+        let mut calls = Vec::new();
+        for n in [100, 200] {
+            calls.push(timed(handle.call(n), begin));
+            settle().await;
+            control.remove("a").unwrap();
+            control.add(source("a")).unwrap();
+            settle().await;
+        }
+        let states: Vec<_> = handlers(&handle).await.into_iter().map(|(_, state)| state).collect();
+        assert_eq!(states, [PoolState::Ending, PoolState::Ending, PoolState::Running]);
         assert_eq!(join_all(calls).await, [(Ok("a"), 100), (Ok("a"), 200)]);
         assert_eq!(handlers(&handle).await, [("a".to_string(), PoolState::Running)]);
         control.remove("a").unwrap();
