@@ -59,8 +59,9 @@ mod time;
 
 pub use dispatcher::{
     AddHandlerError, Call, CallError, CopyFailure, DispatcherBuilder, DispatcherHandle, DispatcherState,
-    DispatcherStatus, Failure, HandlerSource, NoSuchPriority, Priority, PushingDispatcher, Rejection,
-    RemoveHandlerError, Shutdown, StartError, Stopped, Timeout, Totals, Work,
+    DispatcherStatus, Failure, FailureCounts, HandBack, HandlerSource, ItemResult, NoSuchPriority, Priority, Progress,
+    Pull, PullingBuilder, PullingDispatcher, PullingHandle, Push, PushingDispatcher, Rejection, RemoveHandlerError,
+    RunEnd, Shutdown, Source, StartError, Stopped, Summary, Timeout, Totals, Work,
 };
 pub use handler::{
     ActorHandler, Answer, BlockingFn, CallContext, ContextFn, Handler, HandlerError, HandlerFn, Instruction,

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use actix::{Actor, Arbiter, ArbiterHandle, System};
+use actix::{Actor, Addr, Arbiter, ArbiterHandle, System};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -17,23 +17,27 @@ use super::door::Door;
 use super::handle::DispatcherHandle;
 use super::pools::HandlerSource;
 use super::pushing::{Plan, PushingDispatcher};
+use super::queued::Queued;
 use super::shared::Shared;
-use crate::config::{DispatcherSettings, SettingsError};
+use crate::config::{DispatcherSettings, QueueOrder, SettingsError};
 use crate::handler::{Handler, HandlerError, IntoHandler, IntoReply};
 use crate::pool::{Check, Clock, CloneRequest, Extras, ShowRequest};
 use crate::provider::{HandlerProvider, Provider};
 use crate::queue::{Backlog, Intake};
 
-/// Describes a [`PushingDispatcher`] and starts it; made by [`PushingDispatcher::builder`].
+/// Describes a dispatcher and starts it; made by [`PushingDispatcher::builder`], or by
+/// [`PullingDispatcher`](crate::PullingDispatcher) for one that takes its work from a source.
+///
+/// `Kind` is what differs between the two: [`Push`] or [`Pull`](crate::Pull).
 #[must_use = "nothing is started before `start`"]
-pub struct DispatcherBuilder<Req, Res, Err>
+pub struct DispatcherBuilder<Req, Res, Err, Kind = Push>
 where
     Req: Send + 'static,
     Res: Send + 'static,
     Err: Send + 'static,
 {
-    name: String,
-    settings: DispatcherSettings,
+    pub(super) name: String,
+    pub(super) settings: DispatcherSettings,
     check: Option<Check<Res, Err>>,
     clock: Option<Duration>,
     seed: Option<u64>,
@@ -41,7 +45,13 @@ where
     show_request: Option<ShowRequest<Req>>,
     handlers: Vec<HandlerSource<Req, Res, Err>>,
     providers: Vec<Provider<Req, Res, Err>>,
+    pub(super) kind: Kind,
 }
+
+/// The work of the dispatcher is submitted to it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Push;
 
 /// Why a dispatcher could not be started.
 #[derive(Debug, Error)]
@@ -90,18 +100,34 @@ pub enum StartError {
     },
 }
 
-type Ended = oneshot::Receiver<()>;
+/// Closed when the dispatcher has ended.
+pub(super) type Ended = oneshot::Receiver<()>;
 
-impl<Req, Res, Err> DispatcherBuilder<Req, Res, Err>
+/// A dispatcher that has been started.
+pub(super) struct Started<Req, Res, Err>
 where
     Req: Send + 'static,
     Res: Send + 'static,
     Err: Send + 'static,
 {
-    pub(crate) fn new(name: String) -> Self {
+    pub(super) door: Door<Req, Res, Err>,
+    pub(super) addr: Addr<PushingDispatcher<Req, Res, Err>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) intake: Arc<Intake<Queued<Req, Res, Err>>>,
+    pub(super) backlog: Arc<Backlog<Queued<Req, Res, Err>>>,
+    pub(super) has_ended: Ended,
+}
+
+impl<Req, Res, Err, Kind> DispatcherBuilder<Req, Res, Err, Kind>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    pub(super) fn new(name: String, settings: DispatcherSettings, kind: Kind) -> Self {
         DispatcherBuilder {
             name,
-            settings: DispatcherSettings::default(),
+            settings,
             check: None,
             clock: None,
             seed: None,
@@ -109,10 +135,11 @@ where
             show_request: None,
             handlers: Vec::new(),
             providers: Vec::new(),
+            kind,
         }
     }
 
-    /// The settings to follow; those of `reference.conf` unless said.
+    /// The settings to follow; those of `reference.conf` unless said, where a dispatcher that pulls has its own.
     pub fn settings(self, settings: DispatcherSettings) -> Self {
         DispatcherBuilder { settings, ..self }
     }
@@ -207,29 +234,24 @@ where
         self
     }
 
-    /// Starts the dispatcher on this thread's arbiter.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] if there is no actix System here, or if the settings cannot be followed.
-    pub fn start(self) -> Result<DispatcherHandle<Req, Res, Err>, StartError> {
-        let arbiter = Arbiter::try_current().ok_or(StartError::NoSystem)?;
-        self.start_on(&arbiter)
-    }
-
-    /// Starts the dispatcher on an arbiter. If that has ended, all work is refused.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] if the settings cannot be followed.
-    pub fn start_on(self, arbiter: &ArbiterHandle) -> Result<DispatcherHandle<Req, Res, Err>, StartError> {
-        self.spawn(arbiter).map(|(handle, _)| handle)
-    }
-
-    /// Starts the dispatcher; the second part is closed when it has ended.
-    fn spawn(self, arbiter: &ArbiterHandle) -> Result<(DispatcherHandle<Req, Res, Err>, Ended), StartError> {
-        let DispatcherBuilder { name, settings, check, clock, seed, clone_request, show_request, handlers, providers } =
-            self;
+    /// Starts the dispatcher and says what is left of its description.
+    pub(super) fn spawn(
+        self,
+        arbiter: &ArbiterHandle,
+        backlog: impl FnOnce(QueueOrder) -> Backlog<Queued<Req, Res, Err>>,
+    ) -> Result<(Started<Req, Res, Err>, Kind), StartError> {
+        let DispatcherBuilder {
+            name,
+            settings,
+            check,
+            clock,
+            seed,
+            clone_request,
+            show_request,
+            handlers,
+            providers,
+            kind,
+        } = self;
         if let Err(source) = settings.validate() {
             return Err(StartError::Settings { dispatcher: name, source });
         }
@@ -243,12 +265,15 @@ where
             return Err(StartError::DuplicateHandler { dispatcher: name, handler: twice.to_owned() });
         }
         let since_epoch = clock.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
-        let shared = Arc::new(Shared::new(settings.queue.capacity, &settings.work));
         let extras = Arc::new(Extras::new(&settings.work));
         let intake = Arc::new(Intake::new());
-        let backlog = Arc::new(Backlog::new(settings.queue.order));
+        let backlog = Arc::new(backlog(settings.queue.order));
+        // Who takes from a source keeps to the capacity by taking no more, and has nothing refused for it.
+        let capacity = if backlog.is_pulled() { usize::MAX } else { settings.queue.capacity };
+        let shared = Arc::new(Shared::new(capacity, &settings.work));
         let door = Door::new(Arc::clone(&shared), Arc::clone(&intake));
         let (ended, has_ended) = oneshot::channel();
+        let (at_the_door, waits, passes) = (Arc::clone(&shared), Arc::clone(&intake), Arc::clone(&backlog));
         let dispatcher = PushingDispatcher::new(Plan {
             name: name.into(),
             settings: Arc::new(settings),
@@ -268,6 +293,37 @@ where
             _ended: ended,
         });
         let addr = PushingDispatcher::start_in_arbiter(arbiter, move |_| dispatcher);
+        Ok((Started { door, addr, shared: at_the_door, intake: waits, backlog: passes, has_ended }, kind))
+    }
+}
+
+impl<Req, Res, Err> DispatcherBuilder<Req, Res, Err>
+where
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Err: Send + 'static,
+{
+    /// Starts the dispatcher on this thread's arbiter.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if there is no actix System here, or if the settings cannot be followed.
+    pub fn start(self) -> Result<DispatcherHandle<Req, Res, Err>, StartError> {
+        let arbiter = Arbiter::try_current().ok_or(StartError::NoSystem)?;
+        self.start_on(&arbiter)
+    }
+
+    /// Starts the dispatcher on an arbiter. If that has ended, all work is refused.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if the settings cannot be followed.
+    pub fn start_on(self, arbiter: &ArbiterHandle) -> Result<DispatcherHandle<Req, Res, Err>, StartError> {
+        self.begin(arbiter).map(|(handle, _)| handle)
+    }
+
+    fn begin(self, arbiter: &ArbiterHandle) -> Result<(DispatcherHandle<Req, Res, Err>, Ended), StartError> {
+        let (Started { door, addr, has_ended, .. }, Push) = self.spawn(arbiter, Backlog::new)?;
         Ok((DispatcherHandle::new(door, addr), has_ended))
     }
 
@@ -279,28 +335,34 @@ where
     /// [`StartError`] if the settings cannot be followed or there is no thread to be had.
     pub fn start_on_thread(self) -> Result<DispatcherHandle<Req, Res, Err>, StartError> {
         let name = self.name.clone();
-        let (started, start) = mpsc::sync_channel(1);
-        let body = move || {
-            let system = System::new();
-            let arbiter = system.block_on(async { Arbiter::current() });
-            match self.spawn(&arbiter) {
-                Ok((handle, has_ended)) => {
-                    let _ = started.send(Ok(handle));
-                    // Closed, not sent to, when the dispatcher is dropped.
-                    let _ = system.block_on(has_ended);
-                }
-                Err(error) => {
-                    let _ = started.send(Err(error));
-                }
-            }
-        };
-        let thread = thread::Builder::new().name(format!("kanaloa-{name}").replace('\0', "")).spawn(body);
-        thread.map_err(|source| StartError::Thread { dispatcher: name.clone(), source })?;
-        start.recv().unwrap_or_else(|_| {
-            let source = std::io::Error::other("it ended before the dispatcher was started");
-            Err(StartError::Thread { dispatcher: name, source })
-        })
+        on_thread(&name, |arbiter| self.begin(arbiter))
     }
+}
+
+/// Starts a dispatcher on a thread of its own, which ends when what `begin` says beside the handle is closed.
+pub(super) fn on_thread<H: Send + 'static>(
+    name: &str,
+    begin: impl FnOnce(&ArbiterHandle) -> Result<(H, Ended), StartError> + Send + 'static,
+) -> Result<H, StartError> {
+    let (started, start) = mpsc::sync_channel(1);
+    let body = move || {
+        let system = System::new();
+        let arbiter = system.block_on(async { Arbiter::current() });
+        match begin(&arbiter) {
+            Ok((handle, has_ended)) => {
+                let _ = started.send(Ok(handle));
+                // Closed, not sent to, when it has ended.
+                let _ = system.block_on(has_ended);
+            }
+            Err(error) => {
+                let _ = started.send(Err(error));
+            }
+        }
+    };
+    let no_thread = |source| StartError::Thread { dispatcher: name.to_owned(), source };
+    thread::Builder::new().name(format!("kanaloa-{name}").replace('\0', "")).spawn(body).map_err(no_thread)?;
+    let ended = || Err(no_thread(std::io::Error::other("it ended before the dispatcher was started")));
+    start.recv().unwrap_or_else(|_| ended())
 }
 
 /// A setting because of which requests go out more than once.

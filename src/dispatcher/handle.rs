@@ -73,7 +73,7 @@ where
         match door.admit(&work) {
             Ok(admitted) => {
                 let (reply_to, reply) = oneshot::channel();
-                door.enqueue(work, admitted, Some(reply_to));
+                door.enqueue(work, admitted, Some(reply_to.into()));
                 Call(State::Waiting(reply))
             }
             Err(reason) => Call(State::Refused(reason)),

@@ -6,6 +6,7 @@ mod door;
 mod error;
 mod handle;
 mod pools;
+mod pulling;
 mod pushing;
 mod queued;
 mod regulator;
@@ -16,11 +17,15 @@ mod submission;
 mod ticket;
 mod work;
 
-pub use builder::{DispatcherBuilder, StartError};
+pub use builder::{DispatcherBuilder, Push, StartError};
 pub(crate) use claim::Claim;
 pub use error::{CallError, CopyFailure, Failure, Rejection, Timeout};
 pub use handle::{Call, DispatcherHandle, Stopped};
 pub use pools::{AddHandlerError, HandlerSource, RemoveHandlerError};
+pub use pulling::{
+    FailureCounts, HandBack, ItemResult, Progress, Pull, PullingBuilder, PullingDispatcher, PullingHandle, RunEnd,
+    Source, Summary,
+};
 pub use pushing::PushingDispatcher;
 pub(crate) use queued::{Course, Queued, Times, earlier};
 

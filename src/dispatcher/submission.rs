@@ -46,7 +46,7 @@ where
         reply_to: Option<OneshotSender<Result<Res, CallError<Err>>>>,
     ) {
         match (self.door.admit(&self.work), reply_to) {
-            (Ok(admitted), reply_to) => self.door.enqueue(self.work, admitted, reply_to),
+            (Ok(admitted), reply_to) => self.door.enqueue(self.work, admitted, reply_to.map(Into::into)),
             (Err(reason), Some(reply_to)) => {
                 // An error means that the sender has left.
                 let _ = reply_to.send(Err(CallError::Rejected(reason)));

@@ -6,11 +6,45 @@ use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
 use super::error::{CallError, Failure, Rejection};
+use super::pulling::Answers;
 use super::shared::{Ending, Shared};
 use crate::panics::drop_quietly;
 
-/// Where a caller waits.
-pub(crate) type ReplyTo<Res, Err> = oneshot::Sender<Result<Res, CallError<Err>>>;
+/// Where an answer is waited for.
+#[derive(Debug)]
+pub(crate) enum ReplyTo<Res, Err> {
+    /// By a caller of its own, who may leave.
+    Caller(oneshot::Sender<Result<Res, CallError<Err>>>),
+    /// Among those of all that was taken from a source; `key` tells the item.
+    Taker { answers: Arc<Answers<Res, Err>>, key: u32 },
+}
+
+impl<Res, Err> ReplyTo<Res, Err> {
+    fn is_closed(&self) -> bool {
+        matches!(self, ReplyTo::Caller(caller) if caller.is_closed())
+    }
+
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            ReplyTo::Caller(caller) => caller.poll_closed(cx),
+            ReplyTo::Taker { .. } => Poll::Pending,
+        }
+    }
+
+    /// Gives the answer back if nobody is there to take it.
+    fn send(self, answer: Result<Res, CallError<Err>>) -> Result<(), Result<Res, CallError<Err>>> {
+        match self {
+            ReplyTo::Caller(caller) => caller.send(answer),
+            ReplyTo::Taker { answers, key } => answers.push(key, answer),
+        }
+    }
+}
+
+impl<Res, Err> From<oneshot::Sender<Result<Res, CallError<Err>>>> for ReplyTo<Res, Err> {
+    fn from(caller: oneshot::Sender<Result<Res, CallError<Err>>>) -> Self {
+        ReplyTo::Caller(caller)
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -31,8 +65,8 @@ pub(crate) struct Ticket<Res, Err> {
 
 impl<Res, Err> Ticket<Res, Err> {
     /// For a work that has just [taken its place](Shared::take_place) in the queue.
-    pub(crate) fn queued(shared: Arc<Shared>, reply_to: Option<ReplyTo<Res, Err>>) -> Self {
-        Ticket { stage: Stage::Queued, reply_to, shared }
+    pub(crate) fn queued(shared: Arc<Shared>, reply_to: Option<impl Into<ReplyTo<Res, Err>>>) -> Self {
+        Ticket { stage: Stage::Queued, reply_to: reply_to.map(Into::into), shared }
     }
 
     /// The work goes to a handler.
@@ -51,7 +85,7 @@ impl<Res, Err> Ticket<Res, Err> {
 
     /// Whether its caller has left.
     pub(crate) fn is_abandoned(&self) -> bool {
-        self.reply_to.as_ref().is_some_and(oneshot::Sender::is_closed)
+        self.reply_to.as_ref().is_some_and(ReplyTo::is_closed)
     }
 
     /// Ready when its caller leaves; never for work that nobody waits for.

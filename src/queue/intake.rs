@@ -47,6 +47,11 @@ impl<T: Waiting> Intake<T> {
         state.works.push(work);
     }
 
+    /// How many works have not been fetched yet.
+    pub(crate) fn len(&self) -> usize {
+        self.state.lock().works.len()
+    }
+
     /// From now on `owner` is rung for. What has been left before is there for it to fetch.
     pub(crate) fn open(&self, owner: Addr<QueueActor<T>>) {
         let mut state = self.state.lock();

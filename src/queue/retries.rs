@@ -58,6 +58,11 @@ impl<T: Waiting> Retries<T> {
         self.groups.is_empty()
     }
 
+    /// How many may go to a handler now.
+    pub(crate) fn len(&self) -> usize {
+        self.works.len() - self.put_off.len()
+    }
+
     pub(crate) fn push(&mut self, mut work: T, times: RetryTimes) {
         let number = self.count;
         self.count += 1;

@@ -2,7 +2,10 @@
 
 use actix::{AsyncContext, Context, Handler, Message};
 
+use log::info;
+
 use super::PushingDispatcher;
+use crate::pool::PoolState;
 use crate::time::sleep;
 
 /// The time in which work is queued although no handler is there.
@@ -34,6 +37,15 @@ where
     Res: Send + 'static,
     Err: Send + 'static,
 {
+    /// Where works are pulled, none is refused for want of a handler: it is the end, or it would be waited for ever.
+    fn end_without_handlers(&mut self, ctx: &mut Context<Self>) {
+        let ends = self.plan.backlog.is_pulled() && self.plan.settings.worker_pool.shutdown_on_all_worker_death;
+        if ends && self.pools.values().all(|pool| pool.state == PoolState::Ended) {
+            info!("dispatcher {}: there is no handler, so it ends", self.plan.name);
+            self.drain(ctx);
+        }
+    }
+
     pub(super) fn begin_grace(&mut self, ctx: &mut Context<Self>) {
         self.grace.end();
         let (number, wait) = (self.grace.number + 1, self.plan.settings.initial_grace_period);
@@ -56,10 +68,11 @@ where
 {
     type Result = ();
 
-    fn handle(&mut self, GraceIsOver(number): GraceIsOver, _: &mut Self::Context) {
+    fn handle(&mut self, GraceIsOver(number): GraceIsOver, ctx: &mut Self::Context) {
         if number == self.grace.number {
             self.grace.is_over = true;
             self.follow_pools();
+            self.end_without_handlers(ctx);
         }
     }
 }

@@ -15,7 +15,7 @@ use log::{debug, info, warn};
 use tokio::sync::oneshot;
 
 use super::Stop;
-use super::builder::DispatcherBuilder;
+use super::builder::{DispatcherBuilder, Push};
 use super::door::Door;
 use super::pools::{HandlerSource, Pool};
 use super::queued::Queued;
@@ -120,7 +120,7 @@ where
 {
     /// Describes a dispatcher of this name, under which its settings are found and it is reported.
     pub fn builder(name: impl Into<String>) -> DispatcherBuilder<Req, Res, Err> {
-        DispatcherBuilder::new(name.into())
+        DispatcherBuilder::new(name.into(), DispatcherSettings::default(), Push)
     }
 
     pub(crate) fn door(&self) -> Door<Req, Res, Err> {

@@ -7,6 +7,7 @@
 //! handler has to wait. One wake-up is under way per thread at most, so a burst costs no storm. A worker that cannot
 //! use its wake-up, because its gate has changed or because it dies, hands it on, to another thread if need be.
 
+mod demand;
 mod gate;
 mod seat;
 mod sight;
@@ -20,6 +21,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use crate::time::Instant;
+use demand::Demand;
 use gate::{Access, Gate};
 pub(crate) use gate::{GateView, SeatView};
 use parking_lot::Mutex;
@@ -39,6 +41,8 @@ use crate::pool::PoolStats;
 #[derive(Debug)]
 pub(crate) struct Backlog<T: Waiting> {
     state: Mutex<State<T>>,
+    /// `None` where works are pushed.
+    demand: Option<Demand>,
 }
 
 /// Names a gate. When that has ended and all have left, it names none.
@@ -204,6 +208,7 @@ impl<T: Waiting> State<T> {
 impl<T: Waiting> Backlog<T> {
     pub(crate) fn new(order: QueueOrder) -> Self {
         Backlog {
+            demand: None,
             state: Mutex::new(State {
                 lanes: Lanes::new(order),
                 retries: Retries::new(),
@@ -350,6 +355,7 @@ impl<T: Waiting> Backlog<T> {
         }
         drop(state);
         wake(wakers);
+        self.room_changed();
     }
 
     /// Ends a gate: its workers leave when they have finished.
@@ -419,6 +425,8 @@ impl<T: Waiting> Backlog<T> {
             std::iter::from_fn(|| state.retries.pop_expired(now).or_else(|| state.lanes.pop_expired(now, &is_over)));
         let expired = expired.collect();
         state.note_empty(now);
+        drop(state);
+        self.room_changed();
         expired
     }
 
@@ -446,6 +454,8 @@ impl<T: Waiting> Backlog<T> {
         if state.turned_away != Some(Rejection::ShuttingDown) {
             state.turned_away = None;
         }
+        drop(state);
+        self.room_changed();
     }
 
     /// When the next work will have waited too long, or may be pulled that was put off. `expires_at` says it of those that brought no time of their own.

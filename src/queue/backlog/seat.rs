@@ -64,6 +64,7 @@ impl<T: Waiting> Seat<T> {
         let is_retired = seat.is_retired;
         if gate.finish(self.index) {
             gate.last_change = Some(now);
+            self.backlog.room_changed();
         }
         let thread = gate.thread;
         if state.threads[thread].woken == Some((self.pool.index, self.index)) {
@@ -129,6 +130,7 @@ impl<T: Waiting> Seat<T> {
         let works: SmallVec<[T; 2]> = places.iter().filter_map(|place| state.retries.take(*place)).collect();
         state.note_empty(now);
         drop(state);
+        self.backlog.room_changed();
         works.into_iter().for_each(T::discard);
     }
 
@@ -178,6 +180,7 @@ impl<T: Waiting> Drop for Seat<T> {
         let next = state.wake_any(thread);
         drop(state);
         wake(next);
+        self.backlog.room_changed();
     }
 }
 

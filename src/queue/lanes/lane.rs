@@ -30,7 +30,6 @@ impl<T: Waiting> Lane<T> {
         Lane { slots: VecDeque::new(), first: 0, first_undated: 0, items: 0 }
     }
 
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.items
     }

@@ -44,8 +44,7 @@ impl<T: Waiting> Lanes<T> {
         }
     }
 
-    #[cfg(test)]
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.lanes.iter().map(Lane::len).sum()
     }
 
