@@ -11,7 +11,7 @@ use crate::time::Instant;
 /// The rate is that of so much time.
 const RATE_WINDOW: Duration = Duration::from_secs(5);
 
-/// What happens within so much time is not told apart.
+/// Of how many items had been done with, one moment in so much time is kept.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How far a run is.
@@ -66,15 +66,18 @@ struct State {
     total: Option<u64>,
     started: Instant,
     ended: Option<Instant>,
-    /// When so many items had been done with, from the last time before the window on.
+    /// When the last item was done with, and how many had been then.
+    last: (Instant, u64),
+    /// The same of moments before, from the last before the window on.
     samples: VecDeque<(Instant, u64)>,
 }
 
 impl Board {
     pub(super) fn new(total: Option<u64>) -> Self {
         let started = Instant::now();
-        let samples = VecDeque::from([(started, 0)]);
-        Board { state: Mutex::new(State { counts: Counts::default(), total, started, ended: None, samples }) }
+        let last = (started, 0);
+        let samples = VecDeque::from([last]);
+        Board { state: Mutex::new(State { counts: Counts::default(), total, started, ended: None, last, samples }) }
     }
 
     /// Takes note of the total, unless it was told.
@@ -127,12 +130,11 @@ impl Board {
 impl State {
     /// Takes note of how many items had been done with at `now`.
     fn sample(&mut self, ended: u64, now: Instant) {
-        match self.samples.back_mut() {
-            Some((at, last)) if now.saturating_duration_since(*at) < SAMPLE_INTERVAL && *at != self.started => {
-                *last = ended;
-            }
-            _ => self.samples.push_back((now, ended)),
+        let newest = self.samples.back().map_or(self.started, |(at, _)| *at);
+        if self.last.0.saturating_duration_since(newest) >= SAMPLE_INTERVAL {
+            self.samples.push_back(self.last);
         }
+        self.last = (now, ended);
         self.forget_before_window(now);
     }
 
@@ -145,8 +147,11 @@ impl State {
 
     fn rate(&mut self, ended: u64, now: Instant) -> f64 {
         self.forget_before_window(now);
-        let Some(&(at, before)) = self.samples.front() else { return 0.0 };
-        let time = now.saturating_duration_since(at).min(RATE_WINDOW);
+        let before = self.samples.front().copied().into_iter().chain([self.last]);
+        let before = before.filter(|(at, _)| *at == self.started || now.saturating_duration_since(*at) >= RATE_WINDOW);
+        let Some((at, before)) = before.last() else { return 0.0 };
+        // Longer ago only if nothing has happened since.
+        let time = now.saturating_duration_since(at).min(RATE_WINDOW + SAMPLE_INTERVAL);
         if time.is_zero() { 0.0 } else { (ended - before) as f64 / time.as_secs_f64() }
     }
 }
