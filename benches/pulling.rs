@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 
 use allocation_counter::measure;
 use futures::stream;
+use kanaloa::config::{AutothrottleAlgorithm, Settings};
 use kanaloa::{HandBack, PullingBuilder, PullingDispatcher, RunEnd, Source, handler_fn};
 
 use support::{Stopwatch, in_system, in_turn, median, report, serve, verdict};
@@ -48,6 +49,16 @@ fn iterator(items: u64) -> PullingBuilder<u64, u64, Infallible> {
     PullingDispatcher::from_iterator("bench", 0..items)
 }
 
+/// As [`iterator`], with a concurrency limit that is not the throttle's: how many items its thread may take at a time.
+fn iterator_limited_to<const LIMIT: usize>(items: u64) -> PullingBuilder<u64, u64, Infallible> {
+    let mut settings = Settings::reference().pulling_dispatcher("bench");
+    settings.worker_pool.starting_pool_size = LIMIT;
+    if let Some(autothrottle) = &mut settings.autothrottle {
+        autothrottle.algorithm = AutothrottleAlgorithm::Fixed;
+    }
+    iterator(items).settings(settings)
+}
+
 fn streamed(items: u64) -> PullingBuilder<u64, u64, Infallible> {
     PullingDispatcher::from_stream("bench", stream::iter(0..items))
 }
@@ -56,7 +67,13 @@ fn acked(items: u64) -> PullingBuilder<u64, u64, Infallible> {
     PullingDispatcher::from_source("bench", Acked { numbers: 0..items, acked: 0 })
 }
 
-const SOURCES: [(&str, Describe); 3] = [("an iterator", iterator), ("a stream", streamed), ("an acked source", acked)];
+const SOURCES: [(&str, Describe); 5] = [
+    ("an iterator on its thread", iterator),
+    ("an iterator on its thread, limit 20", iterator_limited_to::<20>),
+    ("an iterator on its thread, limit 80", iterator_limited_to::<80>),
+    ("a stream", streamed),
+    ("an acked source", acked),
+];
 
 async fn run(describe: Describe, items: u64, in_order: bool) {
     let mut builder = describe(items).handler(handler_fn("bench", move |n| serve(n, false)));
@@ -87,14 +104,16 @@ fn most_held(describe: Describe, items: u64) -> f64 {
 }
 
 fn main() {
-    println!("processor time of all threads; medians of {ROUNDS} runs of {ITEMS} items, default settings\n");
+    println!(
+        "processor time of all threads; medians of {ROUNDS} runs of {ITEMS} items, default settings unless said\n"
+    );
     for (name, describe) in SOURCES {
         let [speeds, in_order] = in_turn(ROUNDS, [&|| speed(describe, false), &|| speed(describe, true)]);
         let found = median(&speeds);
         verdict(&format!("items of {name}"), format!("{found:.2} M/s/core"), ">= 1 M/s/core", found >= 1.0);
         report(&format!("items of {name}, results in input order"), format!("{:.2} M/s/core", median(&in_order)));
     }
-    for (name, describe) in SOURCES {
+    for (name, describe) in [SOURCES[0], SOURCES[3], SOURCES[4]] {
         let held = [10_000, 1_000_000, 10_000_000].map(|items| most_held(describe, items));
         let found = format!("{:.0}, {:.0}, {:.0} kB", held[0], held[1], held[2]);
         // What is held more is a buffer that happened to double later.

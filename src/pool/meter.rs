@@ -177,6 +177,8 @@ struct Inner {
     opened_at: Option<Instant>,
     process_time: MeanProcessTime,
     in_flight: usize,
+    /// Whether the slots that are free are about to be taken.
+    is_refilled: bool,
     /// `None` for a throttle that wants no samples.
     interval: Option<Interval>,
 }
@@ -222,6 +224,7 @@ impl Meter {
             opened_at: None,
             process_time: MeanProcessTime::default(),
             in_flight: 0,
+            is_refilled: false,
             interval,
         };
         Meter { clock, stats, autothrottler, inner: RefCell::new(inner) }
@@ -285,18 +288,23 @@ impl Meter {
             interval.add(outcome, process_time);
         }
         let attempt = Attempt { now: now.reading, process_time, outcome, in_flight: inner.in_flight };
-        let proposal = if is_left_behind {
-            // The breaker has dealt with what it left behind; as a measure of the limit it would mislead.
-            inner.throttle.record(&Attempt { outcome: Outcome::Cancelled, ..attempt })
-        } else {
-            inner.throttle.record(&attempt)
-        };
+        // Where several end at once, the first would otherwise seem to leave slots free that are taken in the same moment.
+        let is_refilled = std::mem::take(&mut inner.is_refilled);
+        let in_flight = if is_refilled { inner.in_flight.max(limit) } else { inner.in_flight };
+        // The breaker has dealt with what it left behind; as a measure of the limit it would mislead.
+        let outcome = if is_left_behind { Outcome::Cancelled } else { outcome };
+        let proposal = inner.throttle.record(&Attempt { outcome, in_flight, ..attempt });
         if let Some(limit) = proposal {
             self.autothrottler.do_send(Proposal(limit));
         }
         self.stats.is_doubling.store(inner.throttle.is_doubling(), Ordering::Relaxed);
         let state = inner.breaker.as_mut()?.record(&attempt, limit)?;
         Some(self.circuit(state, now.at, &mut inner.opened_at))
+    }
+
+    /// What ends next is followed by another at once: the source has more, and was stopped only by the limit.
+    pub(crate) fn refilled(&self) {
+        self.inner.borrow_mut().is_refilled = true;
     }
 
     /// An attempt's slot is free.

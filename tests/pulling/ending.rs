@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 use kanaloa::{
-    CallError, DispatcherState, Failure, HandBack, HandlerSource, PullingDispatcher, PushingDispatcher, Rejection, Reply,
-    RunEnd, StartError, Stopped, handler_fn,
+    CallError, DispatcherState, Failure, HandBack, HandlerSource, PullingDispatcher, PushingDispatcher, Rejection,
+    Reply, RunEnd, StartError, Stopped, handler_fn,
 };
 use tokio::time::Instant;
 
@@ -127,9 +127,15 @@ fn what_is_left_when_its_time_is_over_is_cut_off_and_handed_back() {
         assert_eq!((summary.succeeded, summary.failed.cut_off, summary.elapsed), (1, 2, ms(150)));
         assert_summary_adds_up(&summary);
         let ledger = ledger.lock().unwrap();
-        assert_eq!((&ledger.acked[..], &ledger.handed_back[..]), (&[0][..], &[(1, HandBack::CutOff), (2, HandBack::CutOff)][..]));
+        assert_eq!(
+            (&ledger.acked[..], &ledger.handed_back[..]),
+            (&[0][..], &[(1, HandBack::CutOff), (2, HandBack::CutOff)][..])
+        );
         let cut_off = Err(CallError::Failed(Failure::CutOff));
-        assert_eq!(results.lock().unwrap().iter().map(|item| item.result.clone()).collect::<Vec<_>>(), [Ok(10), cut_off.clone(), cut_off]);
+        assert_eq!(
+            results.lock().unwrap().iter().map(|item| item.result.clone()).collect::<Vec<_>>(),
+            [Ok(10), cut_off.clone(), cut_off]
+        );
     });
 }
 
@@ -199,7 +205,10 @@ fn its_failures_are_told_apart() {
         let run = PullingDispatcher::from_source("test", jobs).settings(settings).handler(handler).start().unwrap();
         let summary = run.summary().await;
         let failed = summary.failed;
-        assert_eq!((summary.succeeded, failed.service, failed.panicked, failed.unanswered, failed.timed_out), (2, 2, 2, 2, 2));
+        assert_eq!(
+            (summary.succeeded, failed.service, failed.panicked, failed.unanswered, failed.timed_out),
+            (2, 2, 2, 2, 2)
+        );
         assert_eq!((summary.acked, summary.handed_back), (2, 8));
         assert_summary_adds_up(&summary);
         let ledger = ledger.lock().unwrap();
@@ -250,17 +259,21 @@ fn on_a_thread_of_its_own_it_needs_no_system() {
 fn its_settings_are_those_of_pulling_dispatchers() {
     virtual_time(async {
         // One that is pushed to refuses most of what comes at once; this one takes it as it can.
-        let slow = || handler_fn("slow", |n: u64| async move {
-            sleep_ms(1_000).await;
-            Ok::<_, Infallible>(n)
-        });
+        let slow = || {
+            handler_fn("slow", |n: u64| async move {
+                sleep_ms(1_000).await;
+                Ok::<_, Infallible>(n)
+            })
+        };
         let run = PullingDispatcher::from_stream("test", stream::iter(0..2_000_u64)).handler(slow()).start().unwrap();
         let summary = run.summary().await;
         assert_eq!((summary.succeeded, summary.failed.rejected), (2_000, 0));
         let pushed = PushingDispatcher::builder("test").handler(slow()).start().unwrap();
         let calls: Vec<_> = (0..2_000).map(|n| pushed.call(n)).collect();
         let answers = futures::future::join_all(calls).await;
-        let refused = |answer: &Result<u64, _>| matches!(answer, Err(CallError::Rejected(Rejection::OverCapacity { .. } | Rejection::WaitedTooLong { .. })));
+        let refused = |answer: &Result<u64, _>| {
+            matches!(answer, Err(CallError::Rejected(Rejection::OverCapacity { .. } | Rejection::WaitedTooLong { .. })))
+        };
         assert!(answers.iter().any(refused));
     });
 }
@@ -272,7 +285,8 @@ fn handlers_on_other_arbiters_are_served_too() {
         let (jobs, ledger) = Jobs::new(0..20_000_u64);
         let mut builder = PullingDispatcher::from_source("test", jobs).settings(pulls(5));
         for (arbiter, name) in arbiters.iter().zip(["one", "other"]) {
-            builder = builder.handler_on(&arbiter.handle(), handler_fn(name, |n: u64| async move { Ok::<_, Infallible>(n) }));
+            builder =
+                builder.handler_on(&arbiter.handle(), handler_fn(name, |n: u64| async move { Ok::<_, Infallible>(n) }));
         }
         let run = builder.start().unwrap();
         let summary = run.summary().await;

@@ -8,10 +8,7 @@ use std::sync::{Arc, Mutex, Once};
 use std::task::{Context, Poll, ready};
 
 use kanaloa::config::{AutothrottleAlgorithm, QueueOrder};
-use kanaloa::{
-    Answer, HandBack, HandlerSource, ItemResult, PullingDispatcher, Reply, RunEnd, Source,
-    handler_fn,
-};
+use kanaloa::{Answer, HandBack, HandlerSource, ItemResult, PullingDispatcher, Reply, RunEnd, Source, handler_fn};
 use proptest::prelude::*;
 
 use crate::support::*;
@@ -283,7 +280,12 @@ fn run(plan: &Plan) {
     assert_eq!((summary.acked, summary.handed_back), (ledger.acked.len() as u64, ledger.handed_back.len() as u64));
     assert_eq!((summary.succeeded, summary.failed.total()), (summary.acked, summary.handed_back));
     assert_eq!(summary.delivered + summary.undelivered, summary.taken);
-    let was_not_rejected = |(_, why): &(u32, HandBack)| !matches!(why, HandBack::Rejected(kanaloa::Rejection::QueueFull { .. } | kanaloa::Rejection::OverCapacity { .. }));
+    let was_not_rejected = |(_, why): &(u32, HandBack)| {
+        !matches!(
+            why,
+            HandBack::Rejected(kanaloa::Rejection::QueueFull { .. } | kanaloa::Rejection::OverCapacity { .. })
+        )
+    };
     assert!(ledger.handed_back.iter().all(was_not_rejected));
     let indices = indices(&results);
     assert_eq!(indices.len() as u64, summary.delivered);

@@ -30,7 +30,8 @@ fn all_items_are_served_in_their_order() {
     in_real_time(async {
         let (results, keep) = kept();
         let ready = handler_fn("ready", |n: u64| async move { Ok::<_, Infallible>(n) });
-        let run = PullingDispatcher::from_iterator("test", 0..20_000_u64).handler(ready).in_input_order().for_each(keep);
+        let run =
+            PullingDispatcher::from_iterator("test", 0..20_000_u64).handler(ready).in_input_order().for_each(keep);
         let summary = run.start().unwrap().summary().await;
         assert_eq!((summary.taken, summary.succeeded, summary.end), (20_000, 20_000, RunEnd::Exhausted));
         let results = results.lock().unwrap();

@@ -27,7 +27,9 @@ pub(crate) fn pulls(limit: usize) -> DispatcherSettings {
 /// Takes these numbers from a stream, each of which is answered after as many milliseconds.
 pub(crate) fn sleeps(limit: usize, times: impl IntoIterator<Item = u64>) -> PullingBuilder<u64, u64, Infallible> {
     let times: Vec<u64> = times.into_iter().collect();
-    PullingDispatcher::from_stream("test", stream::iter(times)).settings(pulls(limit)).handler(sleeper_handler("sleeper"))
+    PullingDispatcher::from_stream("test", stream::iter(times))
+        .settings(pulls(limit))
+        .handler(sleeper_handler("sleeper"))
 }
 
 pub(crate) fn sleeper_handler(
@@ -100,7 +102,8 @@ impl<T: Send + 'static> Source for Jobs<T> {
 }
 
 /// Keeps the results.
-pub(crate) fn kept<Res: Send, Err: Send>() -> (Shared<Vec<ItemResult<Res, Err>>>, impl FnMut(ItemResult<Res, Err>) + Send) {
+pub(crate) fn kept<Res: Send, Err: Send>()
+-> (Shared<Vec<ItemResult<Res, Err>>>, impl FnMut(ItemResult<Res, Err>) + Send) {
     let results: Shared<Vec<ItemResult<Res, Err>>> = Arc::new(Mutex::new(Vec::new()));
     let keeps = Arc::clone(&results);
     (results, move |result| keeps.lock().unwrap().push(result))

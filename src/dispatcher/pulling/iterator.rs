@@ -1,27 +1,18 @@
 //! An iterator, which may block, on a thread of its own.
 
 use std::collections::VecDeque;
-use std::hint;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::thread;
 
 use futures::task::AtomicWaker;
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 
 use super::feed::{Feed, Next, exactly};
 use super::source::HandBack;
 use crate::panics::{drop_quietly, message_of};
-
-/// How often the thread looks whether it may go on before it sleeps: some microseconds. To sleep and be woken costs both
-/// sides more than serving several items that a handler answers at once.
-const SPINS: u32 = 64;
-
-/// How often in a row the feeder looks for an item that is being taken before it waits to be woken, for the same reason.
-const LOOKS: u32 = 16;
 
 /// The feeder's side of an iterator on a thread of its own. The thread takes what it has been allowed to and no more, and
 /// hands each item over as soon as it has it: the next may never come.
@@ -31,16 +22,12 @@ pub(super) struct FromIterator<T> {
     fetched: VecDeque<T>,
     total: Option<u64>,
     has_ended: bool,
-    /// How often the feeder will still look before it waits.
-    looks: u32,
 }
 
 /// Where the thread and the feeder meet.
 struct Exchange<T> {
     state: Mutex<State<T>>,
     allowed: Condvar,
-    /// Whether it is worth a look at the state: the thread may go on, or nobody fetches any more.
-    has_changed: AtomicBool,
     feeder: AtomicWaker,
 }
 
@@ -79,7 +66,6 @@ impl<T: Send + 'static> FromIterator<T> {
                 is_closed: false,
             }),
             allowed: Condvar::new(),
-            has_changed: AtomicBool::new(false),
             feeder: AtomicWaker::new(),
         });
         let other_side = Arc::clone(&exchange);
@@ -88,27 +74,14 @@ impl<T: Send + 'static> FromIterator<T> {
             other_side.run(&mut iterator);
             drop_quietly(iterator);
         })?;
-        Ok(FromIterator { exchange, fetched: VecDeque::new(), total, has_ended: false, looks: 0 })
+        Ok(FromIterator { exchange, fetched: VecDeque::new(), total, has_ended: false })
     }
 }
 
 impl<T> Exchange<T> {
-    fn spin(&self) {
-        for _ in 0..SPINS {
-            if self.has_changed.load(Ordering::Relaxed) {
-                return;
-            }
-            hint::spin_loop();
-        }
-    }
-
     fn run(&self, iterator: &mut impl Iterator<Item = T>) {
         let mut state = self.state.lock();
         loop {
-            if state.allowance == 0 && !state.is_closed {
-                self.has_changed.store(false, Ordering::Relaxed);
-                MutexGuard::unlocked(&mut state, || self.spin());
-            }
             while state.allowance == 0 && !state.is_closed {
                 state.is_waiting = true;
                 self.allowed.wait(&mut state);
@@ -155,11 +128,8 @@ impl<T: Send + 'static> FromIterator<T> {
         }
         let on_their_way = self.fetched.len() + state.items.len() + usize::from(state.is_taking);
         state.allowance = room.saturating_sub(on_their_way);
-        if state.allowance > 0 {
-            self.exchange.has_changed.store(true, Ordering::Relaxed);
-            if state.is_waiting {
-                self.exchange.allowed.notify_one();
-            }
+        if state.allowance > 0 && state.is_waiting {
+            self.exchange.allowed.notify_one();
         }
         if self.fetched.is_empty() { state.end.take() } else { None }
     }
@@ -181,16 +151,9 @@ impl<T: Send + 'static> Feed for FromIterator<T> {
         self.exchange.feeder.register(cx.waker());
         let end = self.fetch(room);
         if let Some(item) = self.fetched.pop_front() {
-            self.looks = LOOKS;
             return Poll::Ready(Next::Item(item, ()));
         }
-        let Some(end) = end else {
-            if let Some(looks) = self.looks.checked_sub(1) {
-                self.looks = looks;
-                cx.waker().wake_by_ref();
-            }
-            return Poll::Pending;
-        };
+        let Some(end) = end else { return Poll::Pending };
         self.has_ended = true;
         Poll::Ready(match end {
             End::Exhausted => Next::Exhausted,
@@ -231,7 +194,6 @@ impl<T> Drop for FromIterator<T> {
     fn drop(&mut self) {
         let mut state = self.exchange.state.lock();
         state.is_closed = true;
-        self.exchange.has_changed.store(true, Ordering::Relaxed);
         let items = mem::take(&mut state.items);
         drop(state);
         self.exchange.allowed.notify_one();

@@ -186,9 +186,11 @@ impl<H: Handler> Duty<H> {
             Some(call) => call.poll(cx),
             None => Poll::Pending,
         };
+        let mut at_once = true;
         let event: Event<H> = match poll_fn(|cx| Poll::Ready(poll_call(cx))).await {
             Poll::Ready(called) => Event::Replied(called),
             Poll::Pending => {
+                at_once = false;
                 if more {
                     self.seat.pass_on();
                 }
@@ -228,6 +230,9 @@ impl<H: Handler> Duty<H> {
             Event::Over | Event::CutOff => Outcome::Cancelled,
             Event::TimedOut => Outcome::Timeout,
         };
+        if !at_once && self.seat.is_fed() {
+            station.meter.refilled();
+        }
         if let Some(circuit) = station.meter.record(started, now, outcome)
             && let Some(breaker) = &station.breaker
         {

@@ -1,5 +1,6 @@
 //! How much more work could start right now, for the one who takes it from a source.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 use futures::task::AtomicWaker;
@@ -13,6 +14,8 @@ use crate::queue::Waiting;
 #[derive(Debug, Default)]
 pub(super) struct Demand {
     taker: AtomicWaker,
+    /// Whether there would be more works, and only the limits stop them.
+    is_fed: AtomicBool,
 }
 
 impl<T: Waiting> Backlog<T> {
@@ -26,15 +29,16 @@ impl<T: Waiting> Backlog<T> {
         self.demand.is_some()
     }
 
-    /// How many more works than those that wait here could start now: what the gates still let in, less what waits.
+    /// How many works wait here, and how many more than these could start now: what the gates still let in, less what waits.
     /// Works that wait for one handler only are counted as if any could take them, so that no more works are under way
     /// than all limits together allow.
     ///
     /// `has_more`: there would be more works now. A gate that is full then is one that holds up work.
-    pub(crate) fn room(&self, has_more: bool) -> usize {
+    pub(crate) fn room(&self, has_more: bool) -> (usize, usize) {
         let state = &mut *self.state.lock();
+        let waiting = state.lanes.len() + state.retries.len();
         if state.turned_away.is_some() {
-            return 0;
+            return (waiting, 0);
         }
         let mut room = 0_usize;
         for (_, gate) in state.gates.iter_mut().filter(|(_, gate)| gate.access == Access::Open) {
@@ -42,7 +46,18 @@ impl<T: Waiting> Backlog<T> {
             gate.overflown |= has_more && left == 0;
             room = room.saturating_add(left);
         }
-        room.saturating_sub(state.lanes.len() + state.retries.len())
+        (waiting, room.saturating_sub(waiting))
+    }
+
+    /// Takes note of whether there would be more works, and only the limits stop them.
+    pub(crate) fn feed(&self, is_fed: bool) {
+        if let Some(demand) = &self.demand {
+            demand.is_fed.store(is_fed, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn is_fed(&self) -> bool {
+        self.demand.as_ref().is_some_and(|demand| demand.is_fed.load(Ordering::Relaxed))
     }
 
     /// `taker` is woken when there may be more [room](Backlog::room).

@@ -62,7 +62,8 @@ impl<T: Waiting> Seat<T> {
             return Pull::Idle;
         }
         let is_retired = seat.is_retired;
-        if gate.finish(self.index) {
+        let has_finished = gate.finish(self.index);
+        if has_finished {
             gate.last_change = Some(now);
             self.backlog.room_changed();
         }
@@ -78,6 +79,10 @@ impl<T: Waiting> Seat<T> {
             && let Some(work) = next_work(&mut state.retries, &mut state.lanes, gate.number)
         {
             gate.start(self.index, waker, now);
+            if !has_finished {
+                // There is more room to wait.
+                self.backlog.room_changed();
+            }
             let waits = !(state.lanes.is_empty() && state.retries.is_empty());
             if waits {
                 gate.overflown |= gate.is_full();
@@ -97,6 +102,11 @@ impl<T: Waiting> Seat<T> {
         drop(guard);
         wake(next);
         Pull::Idle
+    }
+
+    /// Whether there is another work for each slot that becomes free, though it does not wait here.
+    pub(crate) fn is_fed(&self) -> bool {
+        self.backlog.is_fed()
     }
 
     /// As [`Backlog::shut`].

@@ -134,7 +134,12 @@ where
     /// Does with an item what its answer calls for.
     fn settle(&mut self, key: u32, result: Result<Res, CallError<Err>>) {
         // Each key has one answer: that of its ticket, or the one that was given in its place when time was over.
-        let Some(Taken { index, token }) = self.taken.try_remove(key as usize) else { return };
+        if let Some(taken) = self.taken.try_remove(key as usize) {
+            self.settle_taken(taken, result);
+        }
+    }
+
+    fn settle_taken(&mut self, Taken { index, token }: Taken<F::Token>, result: Result<Res, CallError<Err>>) {
         let told = match &result {
             Ok(_) => {
                 self.counts.succeeded += 1;
@@ -166,9 +171,10 @@ where
         if shared.gate() != Gate::Open {
             return 0;
         }
-        let waiting = intake.len();
-        let free = backlog.room(!self.is_dry && !self.is_exhausted).saturating_sub(waiting);
-        free.min(self.parts.capacity.saturating_sub(waiting)).min(self.parts.delivery.room(self.counts.taken))
+        let arriving = intake.len();
+        let (waiting, free) = backlog.room(!self.is_dry && !self.is_exhausted);
+        let places = self.parts.capacity.saturating_sub(waiting + arriving);
+        free.saturating_sub(arriving).min(places).min(self.parts.delivery.room(self.counts.taken))
     }
 
     fn pull(&mut self, cx: &mut Context<'_>) {
@@ -176,6 +182,8 @@ where
             return;
         }
         let mut room = self.room();
+        // Those that have made room are done with before others are taken in their place.
+        self.collect();
         if room == 0 {
             return self.feed.pause();
         }
@@ -242,10 +250,16 @@ where
 
     /// Answers what nobody else will.
     fn answer_rest(&mut self, error: impl Fn() -> CallError<Err>) {
-        let keys: Vec<usize> = self.taken.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.settle(key as u32, Err(error()));
+        for taken in self.rest() {
+            self.settle_taken(taken, Err(error()));
         }
+    }
+
+    /// What has no result yet, in the order in which it was taken.
+    fn rest(&mut self) -> Vec<Taken<F::Token>> {
+        let mut rest: Vec<_> = std::mem::take(&mut self.taken).into_iter().map(|(_, taken)| taken).collect();
+        rest.sort_unstable_by_key(|taken| taken.index);
+        rest
     }
 
     fn publish(&mut self) {
@@ -295,7 +309,7 @@ where
         for (key, answer) in self.answers.close() {
             self.settle(key, answer);
         }
-        for (_, Taken { index, token }) in std::mem::take(&mut self.taken) {
+        for Taken { index, token } in self.rest() {
             let error = CallError::Failed(Failure::HandlerGone);
             self.counts.failed.count(&error);
             self.counts.handed_back += u64::from(F::WANTS_TO_KNOW);

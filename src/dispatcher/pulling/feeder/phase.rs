@@ -95,6 +95,12 @@ where
             return true;
         }
         self.pull(cx);
+        let is_fed = !self.is_dry && !self.is_exhausted && self.parts.delivery.room(self.counts.taken) > 0;
+        self.parts.started.backlog.feed(is_fed);
+        self.send_results(cx);
+        if self.parts.control.asked().is_some() {
+            return true;
+        }
         if self.dispatcher_has_ended(cx) {
             self.answer_without_dispatcher();
             return true;
