@@ -24,6 +24,9 @@
 //! [`DispatcherBuilder::settings`] takes settings, read from HOCON by [`config::Settings`];
 //! [`DispatcherBuilder::start_on_thread`] is for where there is no actix System.
 //!
+//! [`PullingDispatcher`] takes its work from an iterator, a stream or a [`Source`] with acknowledgement, as fast as it is
+//! done.
+//!
 //! # The way of a work
 //!
 //! ```text

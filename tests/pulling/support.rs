@@ -101,15 +101,17 @@ impl<T: Send + 'static> Source for Jobs<T> {
     }
 }
 
+/// The results so far.
+pub(crate) type Results<Res, Err> = Shared<Vec<ItemResult<Res, Err>>>;
+
 /// Keeps the results.
-pub(crate) fn kept<Res: Send, Err: Send>()
--> (Shared<Vec<ItemResult<Res, Err>>>, impl FnMut(ItemResult<Res, Err>) + Send) {
-    let results: Shared<Vec<ItemResult<Res, Err>>> = Arc::new(Mutex::new(Vec::new()));
+pub(crate) fn kept<Res: Send, Err: Send>() -> (Results<Res, Err>, impl FnMut(ItemResult<Res, Err>) + Send) {
+    let results: Results<Res, Err> = Arc::new(Mutex::new(Vec::new()));
     let keeps = Arc::clone(&results);
     (results, move |result| keeps.lock().unwrap().push(result))
 }
 
-pub(crate) fn indices<Res, Err>(results: &Shared<Vec<ItemResult<Res, Err>>>) -> Vec<u64> {
+pub(crate) fn indices<Res, Err>(results: &Results<Res, Err>) -> Vec<u64> {
     results.lock().unwrap().iter().map(|item| item.index).collect()
 }
 

@@ -148,8 +148,9 @@ impl State {
     fn rate(&mut self, ended: u64, now: Instant) -> f64 {
         self.forget_before_window(now);
         let before = self.samples.front().copied().into_iter().chain([self.last]);
-        let before = before.filter(|(at, _)| *at == self.started || now.saturating_duration_since(*at) >= RATE_WINDOW);
-        let Some((at, before)) = before.last() else { return 0.0 };
+        let mut before =
+            before.filter(|(at, _)| *at == self.started || now.saturating_duration_since(*at) >= RATE_WINDOW);
+        let Some((at, before)) = before.next_back() else { return 0.0 };
         // Longer ago only if nothing has happened since.
         let time = now.saturating_duration_since(at).min(RATE_WINDOW + SAMPLE_INTERVAL);
         if time.is_zero() { 0.0 } else { (ended - before) as f64 / time.as_secs_f64() }
