@@ -279,6 +279,29 @@ fn its_settings_are_those_of_pulling_dispatchers() {
 }
 
 #[test]
+fn what_a_blocked_handler_holds_is_handed_back_in_the_end() {
+    actix::System::new().block_on(async {
+        let arbiter = actix::Arbiter::new();
+        let (unblock, blocked) = std::sync::mpsc::channel::<()>();
+        let blocks = handler_fn("blocks", move |n: u64| {
+            let _ = blocked.recv();
+            std::future::ready(Ok::<_, Infallible>(n))
+        });
+        let (jobs, ledger) = Jobs::new(0..10_u64);
+        let run = PullingDispatcher::from_source("test", jobs).settings(pulls(1)).handler_on(&arbiter.handle(), blocks);
+        let run = run.start().unwrap();
+        while run.progress().taken == 0 {
+            sleep_ms(1).await;
+        }
+        let summary = run.shutdown_within(ms(0)).await;
+        assert_eq!((summary.taken, summary.failed.cut_off, summary.handed_back), (1, 1, 1));
+        assert_eq!(ledger.lock().unwrap().handed_back, [(0, HandBack::CutOff)]);
+        drop(unblock);
+        arbiter.stop();
+    });
+}
+
+#[test]
 fn handlers_on_other_arbiters_are_served_too() {
     actix::System::new().block_on(async {
         let arbiters = [actix::Arbiter::new(), actix::Arbiter::new()];

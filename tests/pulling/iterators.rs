@@ -129,6 +129,30 @@ fn one_without_end_ends_with_a_shutdown_and_nothing_is_lost() {
 }
 
 #[test]
+fn an_item_that_is_being_taken_when_the_end_comes_is_served() {
+    in_real_time(async {
+        let (asked, is_asked) = mpsc::channel();
+        let (unblock, blocked) = mpsc::channel::<u64>();
+        let items = std::iter::from_fn(move || {
+            asked.send(()).ok()?;
+            blocked.recv().ok()
+        });
+        let run = PullingDispatcher::from_iterator("test", items).settings(pulls(2)).handler(sleeper_handler("s"));
+        let run = run.start().unwrap();
+        while is_asked.try_recv().is_err() {
+            sleep_ms(1).await;
+        }
+        let ending = run.clone();
+        let ending = actix::spawn(async move { ending.shutdown().await });
+        settle().await;
+        assert_eq!(run.progress().taken, 0);
+        unblock.send(1).unwrap();
+        let summary = ending.await.unwrap();
+        assert_eq!((summary.taken, summary.succeeded, summary.left_behind), (1, 1, false));
+    });
+}
+
+#[test]
 fn its_thread_ends_with_the_run() {
     in_real_time(async {
         let guard = Arc::new(());
