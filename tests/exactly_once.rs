@@ -574,8 +574,6 @@ async fn drive(plan: &Plan, running: Running, record: Arc<Record>) -> Option<Dis
 /// As many works at once as there are slots: each finds a worker. Where a burst might be refused, they come one by one.
 async fn assert_all_workers_wake(handle: &Dispatcher, record: &Record, running: &Running, one_by_one: bool) {
     recover(handle, record).await;
-    // The slot of one that failed fast is free again when the time of a success is over.
-    sleep_ms(1_000).await;
     let status = status(handle).await;
     let pools = status.pools.iter().filter(|pool| pool.state == PoolState::Running);
     let slots: usize = pools.map(|pool| pool.limit).sum();

@@ -58,9 +58,9 @@ impl<T: Waiting> Retries<T> {
         self.groups.is_empty()
     }
 
-    /// How many may go to a handler now.
+    /// How many there are, those that are put off included.
     pub(crate) fn len(&self) -> usize {
-        self.works.len() - self.put_off.len()
+        self.works.len()
     }
 
     pub(crate) fn push(&mut self, mut work: T, times: RetryTimes) {

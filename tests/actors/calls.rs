@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use futures::future::{join, join_all};
+use kanaloa::config::QueueOrder;
 use kanaloa::{Answer, CallError, Failure, Priority, PushingDispatcher, Rejection, Reply, Timeout, Work, handler_fn};
 use tokio::time::Instant;
 
@@ -43,8 +44,10 @@ fn work_is_sent_to_the_address_too() {
 #[test]
 fn slots_bound_what_runs_at_once_and_the_first_come_is_first_served() {
     virtual_time(async {
+        let mut settings = fixed_and_open(2);
+        settings.queue.order = QueueOrder::Fifo;
         let handle = PushingDispatcher::builder("slow")
-            .settings(fixed_and_open(2))
+            .settings(settings)
             .handler(handler_fn("slow", |n: u32| async move {
                 sleep_ms(100).await;
                 Ok::<_, Infallible>(n)

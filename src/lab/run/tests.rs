@@ -229,6 +229,7 @@ fn losers_keep_their_slots_where_the_service_runs_on() {
 #[test]
 fn a_copy_goes_out_only_where_the_first_takes_longer() {
     let mut scenario = Scenario { dispatcher: copies(2, Duration::from_millis(150)), ..example::scenario() };
+    scenario.dispatcher.work.concurrent_budget = None;
     let service = Service { slots: 100, straggler_share: 0.1, ..example::service() };
     scenario.phases = vec![phase(10.0, 100.0, vec![service])];
     let hedged = run(&scenario);
