@@ -18,6 +18,10 @@ const LARGEST_WEIGHT: f64 = (1 << 20) as f64;
 /// them. With half more than usual a user is nearly all the way down.
 const SHARPNESS: i32 = 8;
 
+/// By how much of a class a user is judged worse at most: one that floods must leave room in a short queue for all that the
+/// others send before the next works leave it.
+const WORST: f64 = 1.0;
+
 /// Knows how large each user's share of what was let in recently is, among the users of one class, and by how much of a
 /// class it is to be judged better or worse for that.
 ///
@@ -25,11 +29,11 @@ const SHARPNESS: i32 = 8;
 /// that was picked at random had:
 ///
 /// ```text
-/// lean = c⁸/(c⁸ + M⁸) − 1/2
+/// lean = c⁸/(c⁸ + M⁸) − 1/2,  twice that if it is positive
 /// ```
 ///
-/// It is 0 where all users have equal shares, towards −1/2 for one that has hardly any, and at most 1/2 for one that has
-/// nearly all. So under overload the users with the largest shares are refused first, until theirs are as large as those of
+/// It is 0 where all users have equal shares, towards −1/2 for one that has hardly any, and at most 1 for one that has
+/// far more than usual, which is then judged as an ordinary user of the next class. So under overload the users with the largest shares are refused first, until theirs are as large as those of
 /// the next; since only what is let in counts, a user that floods is not kept out, but gets no more than others want.
 ///
 /// Recently means with a weight that halves every 10 s. Users are counted in a count-min sketch of 4 × 512 counters, so
@@ -55,14 +59,15 @@ impl UserShares {
         UserShares { counts: Box::new([[0.0; COLUMNS]; ROWS]), sum: 0.0, squares: 0.0, base: Duration::ZERO }
     }
 
-    /// By how much of a class a work of this user is to be judged worse, or better if it is negative: from −0.5 to 0.5.
+    /// By how much of a class a work of this user is to be judged worse, or better if it is negative: from −0.5 to 1.
     pub fn lean(&self, user: u64) -> f64 {
         if self.sum <= 0.0 {
             return 0.0;
         }
         let (count, usual) = (self.count(user), self.squares / self.sum);
         let ratio = (count / usual).powi(SHARPNESS);
-        ratio / (ratio + 1.0) - 0.5
+        let lean = ratio / (ratio + 1.0) - 0.5;
+        if lean > 0.0 { lean * WORST / 0.5 } else { lean }
     }
 
     /// A work of this user has been let in, at `now` since some start that stays the same.
@@ -148,7 +153,10 @@ mod tests {
         let lean = |user: usize| shares.lean(users[user]);
         // M = (900² + 90² + 10²)/1000
         let usual: f64 = 818.2;
-        let expected = |count: f64| count.powi(8) / (count.powi(8) + usual.powi(8)) - 0.5;
+        let expected = |count: f64| {
+            let lean = count.powi(8) / (count.powi(8) + usual.powi(8)) - 0.5;
+            if lean > 0.0 { 2.0 * lean } else { lean }
+        };
         for (user, count) in [(0, 900.0), (1, 90.0), (2, 10.0), (3, 0.0)] {
             assert!((lean(user) - expected(count)).abs() < 1e-9, "{user}: {}", lean(user));
         }
@@ -184,14 +192,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_stays_within_half_a_class(steps in proptest::collection::vec((0..20_usize, 0..100_000_u64), 0..300)) {
+        fn it_stays_within_its_bounds(steps in proptest::collection::vec((0..20_usize, 0..100_000_u64), 0..300)) {
             let (mut shares, users) = (UserShares::new(), keys(20));
             let mut now = Duration::ZERO;
             for (user, pause) in steps {
                 now += Duration::from_millis(pause);
                 shares.admitted(users[user], now);
                 for user in &users {
-                    prop_assert!((-0.5..=0.5).contains(&shares.lean(*user)));
+                    prop_assert!((-0.5..=1.0).contains(&shares.lean(*user)));
                 }
             }
         }

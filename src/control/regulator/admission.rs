@@ -39,7 +39,7 @@ pub struct Applicant {
     pub queued: usize,
     /// Its class of importance: 0 (served best) to 5. More counts as 5.
     pub class: u8,
-    /// By how much of a class it is judged worse than others of it, or better if it is negative, for the share that its
+    /// By how much of a class it is judged worse than others of it (up to 1), or better (down to −0.5), for the share that its
     /// user has: see [`UserShares`](crate::control::user_shares::UserShares). 0 for a work of no particular user.
     pub lean: f64,
     /// How long until its own deadline, if it has one.
@@ -49,7 +49,7 @@ pub struct Applicant {
 impl Applicant {
     /// Its class, with what its user's share makes of it.
     fn rank(&self) -> f64 {
-        (class_number(class_index(self.class)) + self.lean.clamp(-0.5, 0.5)).max(0.0)
+        (class_number(class_index(self.class)) + self.lean.clamp(-0.5, 1.0)).max(0.0)
     }
 }
 
