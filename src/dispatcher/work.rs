@@ -47,6 +47,12 @@ impl<Req, Res, Err> Work<Req, Res, Err> {
         Work { user: Some(KEYS.get_or_init(RandomState::new).hash_one(key)), ..self }
     }
 
+    /// As [`user`](Self::user), by a hash of the user that is the same in each run.
+    #[cfg(feature = "lab")]
+    pub(crate) fn user_by_hash(self, hash: u64) -> Self {
+        Work { user: Some(hash), ..self }
+    }
+
     /// When the answer is of no use any more, on tokio's clock (`std_instant.into()` of another). It is refused if the
     /// answer cannot come before, and answered with a timeout when it does not.
     #[must_use]

@@ -252,9 +252,12 @@ impl Simulation<'_> {
         self.ledger.arrived(&arrival);
         let Arrival { at, number, class, user, kanaloa } = arrival;
         let deadline = self.scenario.arrivals.deadline;
-        let mut work = Work::new(Request { arrived: at, number })
-            .priority(Priority::try_from(class).unwrap_or_default())
-            .user(user);
+        let mut work =
+            Work::new(Request { arrived: at, number }).priority(Priority::try_from(class).unwrap_or_default());
+        if self.scenario.arrivals.users > 1 {
+            // Spread over all bits, as a hash is, and the same in each run.
+            work = work.user_by_hash(user.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        }
         if self.scenario.arrivals.told {
             work = work.deadline((self.world.start() + Duration::from_nanos(at) + deadline).as_tokio());
         }
