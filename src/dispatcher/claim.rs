@@ -1,11 +1,14 @@
 //! Who may answer a work that is under way.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use parking_lot::Mutex;
 use slab::Slab;
 use smallvec::SmallVec;
+use tokio::task::coop::unconstrained;
 
 use super::error::{CallError, CopyFailure, Timeout, all_failed};
 use super::ticket::Ticket;
@@ -230,7 +233,9 @@ impl<Res: Send + 'static, Err: Send + 'static> Share<Res, Err> {
         let state = &mut *self.joint.state.lock();
         let Some(ticket) = &mut state.ticket else { return Poll::Ready(()) };
         let all = Waker::from(Arc::clone(&self.joint));
-        if ticket.poll_abandoned(&mut Context::from_waker(&all)).is_ready() {
+        // Where a handler has used up the task's budget, tokio may wake at once what asks for more, here within our lock.
+        let abandoned = pin!(unconstrained(poll_fn(|cx| ticket.poll_abandoned(cx))));
+        if abandoned.poll(&mut Context::from_waker(&all)).is_ready() {
             return Poll::Ready(());
         }
         if let Some(carrier) = state.carriers.get_mut(self.key) {

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::thread;
+use std::time::Duration;
 
 use actix::Arbiter;
 use kanaloa::{PushingDispatcher, Reply, handler_fn};
@@ -121,4 +122,29 @@ fn a_pool_that_is_full_or_has_ended_swallows_no_wake_up_of_another_threads() {
             assert_eq!(handle.call(n).await, Ok(n));
         }
     });
+}
+
+/// There, who asks tokio for more than its task may have at once is woken before the question returns.
+#[test]
+fn copies_of_a_handler_that_uses_its_thread_up_do_not_block_it() {
+    let (done, answered) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let answer = actix::System::with_tokio_rt(runtime).block_on(async {
+            let mut settings = fixed_and_open(4);
+            settings.work.concurrent_calls = 2;
+            let greedy = handler_fn("greedy", |n: u64| async move {
+                for _ in 0..1_000 {
+                    tokio::task::consume_budget().await;
+                }
+                Ok::<_, Infallible>(n)
+            });
+            let builder = PushingDispatcher::builder("greedy").settings(settings).clone_requests();
+            let handle = builder.handler(greedy).start().unwrap();
+            handle.call(7).await
+        });
+        done.send(answer).unwrap();
+    });
+    // A thread that blocks itself for ever can only be noticed by the clock.
+    assert_eq!(answered.recv_timeout(Duration::from_secs(60)), Ok(Ok(7)));
 }
