@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::time::Instant;
 
 use super::claim::{Claim, Places};
-use super::error::{CallError, CopyFailure, Rejection, Timeout, all_failed};
+use super::error::{CallError, CopyFailure, Rejection, Timeout};
 use super::work::Priority;
 use crate::panics::drop_quietly;
 use crate::pool::CloneRequest;
@@ -161,8 +161,17 @@ where
 
     fn refuse(mut self, reason: Rejection) {
         // One that has been at a handler cannot be said not to have been.
-        let failures = self.course.take().map(|course| course.failures.into_iter().chain(course.last).collect());
-        self.fail(failures.and_then(all_failed).unwrap_or(CallError::Rejected(reason)));
+        let failures =
+            self.course.take().map(|course| course.failures.into_iter().chain(course.last).collect::<Vec<_>>());
+        match failures.filter(|failures| !failures.is_empty()) {
+            None => self.fail(CallError::Rejected(reason)),
+            Some(failures) => {
+                let Queued { request, claim, .. } = self;
+                // Other carriers that wait are refused too.
+                claim.fail(failures);
+                drop_quietly(request);
+            }
+        }
     }
 
     fn waits_at(&mut self, place: u64) {

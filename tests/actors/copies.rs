@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use futures::future::join_all;
 use kanaloa::config::{ConcurrentDelay, DispatcherSettings};
 use kanaloa::{
-    CallContext, CallError, DispatcherHandle, Failure, Handler, PushingDispatcher, Rejection, StartError, Timeout,
-    Work, handler_fn, handler_fn_with_context,
+    CallContext, CallError, DispatcherHandle, Failure, Handler, PushingDispatcher, Rejection, Reply, StartError,
+    Timeout, Work, handler_fn, handler_fn_with_context,
 };
 use tokio::time::Instant;
 
@@ -102,6 +102,32 @@ fn only_when_all_fail_does_the_caller_see_a_failure_and_it_sees_them_all() {
         assert_eq!(seen(&log).len(), 2);
         assert_eq!(handle.totals().failed, 1);
         assert_adds_up(handle.totals());
+    });
+}
+
+#[test]
+fn all_failures_are_seen_where_the_end_comes_before_the_last_copy() {
+    virtual_time(async {
+        let mut settings = copying(3, 20);
+        settings.worker_pool.starting_pool_size = 1;
+        let slow = handler_fn("slow", |()| async {
+            sleep_ms(10_000).await;
+            Reply::<(), _>::failure("slow")
+        });
+        // Its second copy waits in vain for a handler.
+        let bad = handler_fn("bad", |()| async {
+            sleep_ms(10).await;
+            Reply::<(), _>::failure("bad").hold(ms(60_000))
+        });
+        let builder = PushingDispatcher::builder("copies").settings(settings).clone_requests();
+        let handle = builder.handler(slow).handler(bad).start().unwrap();
+        let ends = async {
+            sleep_ms(100).await;
+            handle.shutdown_within(ms(0)).await
+        };
+        let (answer, _) = tokio::join!(handle.call(()), ends);
+        let Err(CallError::Failed(Failure::Copies(copies))) = answer else { panic!("{answer:?}") };
+        assert_eq!(copies.iter().map(|copy| &*copy.handler).collect::<Vec<_>>(), ["bad", "slow"]);
     });
 }
 
