@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::future::join_all;
 use kanaloa::config::{ConcurrentDelay, DispatcherSettings};
-use kanaloa::{CallError, DispatcherHandle, Failure, PushingDispatcher, Work, handler_fn};
+use kanaloa::{CallError, DispatcherHandle, Failure, Priority, PushingDispatcher, Work, handler_fn};
 use tokio::time::Instant;
 
 use crate::support::*;
@@ -166,9 +166,9 @@ fn what_waits_for_budget_is_answered_at_its_deadline_and_at_the_end() {
     });
 }
 
-/// One request each millisecond, each of 10 ms, to four slots: 2.5 times what they can do. Returns how many calls there were
-/// for how many works, of those that went to the service in the last two of four seconds.
-async fn in_overload(mut settings: DispatcherSettings, request: u64) -> (u32, u64) {
+/// One request of this class each millisecond, each of 10 ms, to four slots: 2.5 times what they can do. Returns how many
+/// calls there were for how many works, of those that went to the service in the last two of four seconds.
+async fn in_overload(mut settings: DispatcherSettings, request: u64, class: Priority) -> (u32, u64) {
     settings.worker_pool.starting_pool_size = 4;
     settings.back_pressure = DispatcherSettings::default().back_pressure;
     let (handle, calls) = counting(settings);
@@ -181,7 +181,7 @@ async fn in_overload(mut settings: DispatcherSettings, request: u64) -> (u32, u6
         if ms == 2_000 {
             before = (calls.load(Ordering::Relaxed), begun());
         }
-        waiting.push(handle.call(request));
+        waiting.push(handle.call(Work::new(request).priority(class)));
         sleep_ms(1).await;
     }
     (calls.load(Ordering::Relaxed) - before.0, begun() - before.1)
@@ -199,7 +199,7 @@ fn a_retry_goes_out_only_where_a_new_work_of_the_next_class_would() {
         let (handle, calls) = counting(settings());
         assert!(matches!(handle.call(FAILS_LATE).await, Err(CallError::Failed(Failure::Service(FAILS_LATE)))));
         assert_eq!(calls.load(Ordering::Relaxed), 2);
-        let (calls, works) = in_overload(settings(), FAILS_LATE).await;
+        let (calls, works) = in_overload(settings(), FAILS_LATE, Priority::default()).await;
         assert!(works > 700 && u64::from(calls) == works, "{calls} calls for {works} works");
     });
 }
@@ -304,7 +304,15 @@ fn copies_go_out_after_what_95_of_100_answers_take() {
 #[test]
 fn copies_all_at_once_go_out_only_where_there_is_room() {
     virtual_time(async {
-        let (calls, works) = in_overload(hedging(after(0)), 10).await;
+        let (calls, works) = in_overload(hedging(after(0)), 10, Priority::default()).await;
+        assert!(works > 700 && u64::from(calls) == works, "{calls} calls for {works} works");
+    });
+}
+
+#[test]
+fn nor_does_the_lowest_class_send_copies_in_an_overload() {
+    virtual_time(async {
+        let (calls, works) = in_overload(hedging(after(0)), 10, Priority::LOWEST).await;
         assert!(works > 700 && u64::from(calls) == works, "{calls} calls for {works} works");
     });
 }

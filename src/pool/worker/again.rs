@@ -125,8 +125,10 @@ impl<H: Handler> Carried<'_, H> {
         let station = &self.duty.station;
         let shared = &station.shared;
         let left = self.times.ends_at(station.request_timeout).map(|at| at.saturating_duration_since(now));
-        let class = self.next_priority().class();
-        let applicant = Applicant { queued: shared.queued(), class, lean: 0.0, left };
+        let priority = self.next_priority();
+        // There is no class below the lowest, whose new works come first all the same.
+        let lean = if priority == Priority::LOWEST { 0.5 } else { 0.0 };
+        let applicant = Applicant { queued: shared.queued(), class: priority.class(), lean, left };
         shared.admission().decide(applicant, || shared.draw()).is_ok()
     }
 
