@@ -11,6 +11,7 @@ use crate::config::{BackPressureAlgorithm, BackPressureSettings};
 use crate::control::regulator::{
     Admission, ExpectedWait, Kanaloa, KanaloaRules, Pie, PieRules, QueueSample, Regulator,
 };
+use crate::pool::Extras;
 use crate::time::Instant;
 
 /// In each such time one work of each class is let in, whatever the law says.
@@ -30,13 +31,14 @@ pub(crate) struct Regulate(pub(crate) bool);
 pub(crate) struct RegulatorActor {
     shared: Arc<Shared>,
     law: Box<dyn Regulator>,
+    extras: Arc<Extras>,
     regulates: bool,
     probed_at: Instant,
 }
 
 impl RegulatorActor {
-    pub(crate) fn new(shared: Arc<Shared>, law: Box<dyn Regulator>) -> Self {
-        RegulatorActor { shared, law, regulates: false, probed_at: Instant::now() }
+    pub(crate) fn new(shared: Arc<Shared>, law: Box<dyn Regulator>, extras: Arc<Extras>) -> Self {
+        RegulatorActor { shared, law, extras, regulates: false, probed_at: Instant::now() }
     }
 }
 
@@ -104,6 +106,9 @@ impl Handler<QueueSample> for RegulatorActor {
             self.shared.publish(admission);
         }
         let now = Instant::now();
+        if sample.refused > 0 {
+            self.extras.refused(now, self.shared.refusals());
+        }
         if now.saturating_duration_since(self.probed_at) >= PROBE_INTERVAL {
             self.probed_at = now;
             self.shared.grant_probes();

@@ -87,6 +87,14 @@ impl Extras {
         }
     }
 
+    /// So many works have been refused since the start. To be told now and then, or a refusal that was long ago is taken for
+    /// a new one when the next copy asks.
+    pub(crate) fn refused(&self, now: Instant, refusals: u64) {
+        if let Some(copies) = &self.copies {
+            copies.lock().look(self.since_start(now), refusals);
+        }
+    }
+
     /// Takes a retry, if there is one.
     pub(crate) fn takes_retry(&self, now: Instant) -> bool {
         self.retries.as_ref().is_none_or(|retries| retries.lock().withdraw(self.since_start(now)))

@@ -280,6 +280,22 @@ fn from_a_refusal_on_no_late_copy_goes_out_for_ten_seconds() {
 }
 
 #[test]
+fn a_refusal_long_ago_does_not_keep_back_the_copy_of_one_that_asks_for_it() {
+    virtual_time(async {
+        let mut settings = fixed(1_000);
+        settings.work.concurrent_delay = after(10);
+        settings.queue.capacity = 1_500;
+        let (handle, calls) = counting(settings);
+        call_all(&handle, 1_600, 5).await;
+        assert!(handle.totals().rejected > 0);
+        sleep_ms(12_000).await;
+        calls.store(0, Ordering::Relaxed);
+        assert_eq!(handle.call(Work::new(50).concurrent_calls(2)).await, Ok(()));
+        assert_eq!(calls.load(Ordering::Relaxed), 2);
+    });
+}
+
+#[test]
 fn copies_go_out_after_what_95_of_100_answers_take() {
     virtual_time(async {
         let (handle, calls) = counting(hedging(ConcurrentDelay::Percentile95));

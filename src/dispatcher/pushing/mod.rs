@@ -148,7 +148,7 @@ where
         let regulation = settings.back_pressure.as_ref().map(|back_pressure| {
             let law = law(back_pressure, self.plan.seed);
             let period = law.interval(settings.update_interval).max(SHORTEST_PERIOD);
-            let regulator = RegulatorActor::new(Arc::clone(shared), law).start();
+            let regulator = RegulatorActor::new(Arc::clone(shared), law, Arc::clone(extras)).start();
             let sampler = QueueSampler::new(
                 Arc::clone(shared),
                 Arc::clone(backlog),
