@@ -25,7 +25,8 @@ use crate::dispatcher::HandlerSource;
 /// takes no more work.
 ///
 /// While a provider may still announce handlers, a dispatcher that has none expects one: it queues work for
-/// `initial-grace-period`, then refuses it, and serves again when one comes.
+/// `initial-grace-period`, then refuses it, and serves again when one comes. Nor does it end for want of one then, whatever
+/// `shutdown-on-all-worker-death` says.
 ///
 /// What cannot be done is logged, and the dispatcher goes on: a handler whose name is taken, one that cannot be made, the
 /// removal of one that is not there. A handler that is removed gets no more work, what it has in flight may end within

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use kanaloa::{
     CallError, DispatcherState, Failure, HandBack, HandlerSource, PullingDispatcher, PushingDispatcher, Rejection,
-    Reply, RunEnd, StartError, Stopped, handler_fn,
+    Reply, RunEnd, StartError, Stopped, controlled_provider, handler_fn,
 };
 use tokio::time::Instant;
 
@@ -88,6 +88,47 @@ fn it_ends_with_its_last_handler() {
         assert_eq!((summary.succeeded, summary.elapsed), (4, ms(40)));
         assert_eq!((summary.taken, summary.end), (4, RunEnd::NoHandlers));
         assert_eq!(ledger.lock().unwrap().acked, [0, 1, 2, 3]);
+    });
+}
+
+#[test]
+fn it_waits_for_a_handler_as_long_as_a_provider_is_left() {
+    virtual_time(async {
+        let (control, provider) = controlled_provider();
+        let items = stream::iter([10; 20]);
+        let run = PullingDispatcher::from_stream("test", items).settings(pulls(1)).provider(provider).start().unwrap();
+        // Later than the grace period.
+        sleep_ms(3_000).await;
+        control.add(HandlerSource::new(sleeper_handler("late"))).unwrap();
+        sleep_ms(25).await;
+        control.remove("late").unwrap();
+        sleep_ms(500).await;
+        assert_eq!(run.progress().succeeded, 3);
+        control.add(HandlerSource::new(sleeper_handler("next"))).unwrap();
+        let summary = run.summary().await;
+        assert_eq!((summary.succeeded, summary.elapsed), (20, ms(3_695)));
+        assert_eq!(summary.end, RunEnd::Exhausted);
+    });
+}
+
+#[test]
+fn it_ends_when_there_is_neither_handler_nor_provider_any_more() {
+    virtual_time(async {
+        for has_handler in [true, false] {
+            let (control, provider) = controlled_provider();
+            let items = stream::iter([10; 20]);
+            let run =
+                PullingDispatcher::from_stream("test", items).settings(pulls(1)).provider(provider).start().unwrap();
+            if has_handler {
+                control.add(HandlerSource::new(sleeper_handler("first"))).unwrap();
+                sleep_ms(5).await;
+                control.remove("first").unwrap();
+            }
+            sleep_ms(2_000).await;
+            assert_eq!(run.progress().succeeded, u64::from(has_handler));
+            drop(control);
+            assert_eq!(run.summary().await.end, RunEnd::NoHandlers);
+        }
     });
 }
 

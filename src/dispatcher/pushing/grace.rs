@@ -37,11 +37,13 @@ where
     Res: Send + 'static,
     Err: Send + 'static,
 {
-    /// Where works are pulled, none is refused for want of a handler: it is the end, or it would be waited for ever.
-    fn end_without_handlers(&mut self, ctx: &mut Context<Self>) {
-        let ends = self.plan.backlog.is_pulled() && self.plan.settings.worker_pool.shutdown_on_all_worker_death;
-        if ends && self.pools.values().all(|pool| pool.state == PoolState::Ended) {
-            info!("dispatcher {}: there is no handler, so it ends", self.plan.name);
+    /// Ends it, if it is to end with its last handler and that has ended, and no provider may announce another. Where works
+    /// are pulled it ends too if none has come in time: none of them is refused for that, so it would be waited for ever.
+    pub(super) fn end_without_handlers(&mut self, ctx: &mut Context<Self>) {
+        let has_had_its_time = self.pools_so_far > 0 || self.plan.backlog.is_pulled() && self.grace.is_over;
+        let ends = self.plan.settings.worker_pool.shutdown_on_all_worker_death && !self.providers.are_left();
+        if ends && has_had_its_time && self.pools.values().all(|pool| pool.state == PoolState::Ended) {
+            info!("dispatcher {}: no handler is left, and so it ends", self.plan.name);
             self.drain(ctx);
         }
     }

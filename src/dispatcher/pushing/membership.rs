@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::time::Instant;
 use actix::{Arbiter, AsyncContext, Context, Handler, Message};
-use log::{info, warn};
+use log::warn;
 use tokio::sync::oneshot;
 
 use super::{Plan, PushingDispatcher, Regulation};
@@ -253,11 +253,7 @@ where
                     let _ = asker.send(Ok(()));
                 }
                 self.forget_ended();
-                let is_last = self.pools.values().all(|pool| pool.state == PoolState::Ended);
-                if is_last && self.plan.settings.worker_pool.shutdown_on_all_worker_death {
-                    info!("dispatcher {}: its last handler has ended, and so does it", self.plan.name);
-                    self.drain(ctx);
-                }
+                self.end_without_handlers(ctx);
             }
         }
         self.follow_pools();

@@ -139,8 +139,9 @@ where
 {
     type Result = ();
 
-    fn handle(&mut self, _: ProviderEnded, _: &mut Self::Context) {
+    fn handle(&mut self, _: ProviderEnded, ctx: &mut Self::Context) {
         self.providers.left -= 1;
         self.follow_pools();
+        self.end_without_handlers(ctx);
     }
 }
