@@ -116,6 +116,12 @@ impl Rules {
             let keys = [keys::RETRY_BUDGET_RATIO, keys::RETRY_BUDGET_PER_SECOND];
             self.budget(keys, (budget.ratio, budget.per_second), "for no retries, work-retry = 0");
             self.timer(keys::RETRY_BUDGET_WINDOW, budget.window);
+            // What is to be delivered at least once might wait for ever, since no request comes that would bring budget.
+            let alone = budget.per_second * budget.window.as_secs_f64();
+            if work.at_least_once && alone < 1.0 - 1e-9 {
+                let keys = [keys::RETRY_BUDGET_PER_SECOND, keys::RETRY_BUDGET_WINDOW, keys::AT_LEAST_ONCE];
+                self.add(&keys, "per-second * window of at least 1 with at-least-once", alone.to_string());
+            }
         }
     }
 

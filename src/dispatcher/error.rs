@@ -83,7 +83,7 @@ pub enum Failure<E> {
     /// Copies of it went to handlers, and all came to nothing: what each came to, in the order in which they did. Of a
     /// copy that was tried again it is the last that counts. If none was answered in time, that is told as a
     /// [`Timeout`] instead.
-    #[error("all {} copies failed, the last at {}", .0.len(), last(.0))]
+    #[error("all {} copies failed: {}", .0.len(), each(.0))]
     Copies(Vec<CopyFailure<E>>),
 }
 
@@ -96,8 +96,9 @@ pub struct CopyFailure<E> {
     pub error: CallError<E>,
 }
 
-fn last<E: std::fmt::Display>(failures: &[CopyFailure<E>]) -> String {
-    failures.last().map(|failure| format!("{}: {}", failure.handler, failure.error)).unwrap_or_default()
+fn each<E: std::fmt::Display>(failures: &[CopyFailure<E>]) -> String {
+    let each: Vec<_> = failures.iter().map(|failure| format!("{}: {}", failure.handler, failure.error)).collect();
+    each.join("; ")
 }
 
 /// What the caller of a work is told whose copies came to these; `None` if there are none.

@@ -33,7 +33,7 @@ impl<Req, Res, Err> Work<Req, Res, Err> {
         Work { request, priority: Priority::default(), user: None, deadline: None, copies: None, answer: PhantomData }
     }
 
-    /// How important it is when not everything can be served.
+    /// How important it is when not everything can be served: `Priority::try_from(0)?` to `Priority::try_from(5)?`.
     #[must_use]
     pub fn priority(self, class: Priority) -> Self {
         Work { priority: class, ..self }
@@ -90,7 +90,20 @@ impl<Req: 'static, Res: 'static, Err: 'static> Message for Work<Req, Res, Err> {
     type Result = Result<Res, CallError<Err>>;
 }
 
-/// A class of importance, from 0 (served best) to 5; 3 unless said otherwise.
+/// A class of importance, from 0 (served best) to 5; 3 unless said otherwise. They are ordered by that number, so that the
+/// highest, which is served best, is the least.
+///
+/// ```
+/// use kanaloa::{Priority, Work};
+///
+/// # fn work() -> Result<Work<&'static str, (), ()>, kanaloa::NoSuchPriority> {
+/// let important = Work::new("pay").priority(Priority::HIGHEST);
+/// let ordinary = Work::new("search").priority(Priority::try_from(4)?);
+/// # let _ = important;
+/// # Ok(ordinary)
+/// # }
+/// # work().unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Priority(u8);
 

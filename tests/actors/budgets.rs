@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::future::join_all;
-use kanaloa::config::{ConcurrentDelay, DispatcherSettings};
+use kanaloa::config::{BackPressureAlgorithm, ConcurrentDelay, DispatcherSettings};
 use kanaloa::{CallError, DispatcherHandle, Failure, Priority, PushingDispatcher, Work, handler_fn};
 use tokio::time::Instant;
 
@@ -170,7 +170,7 @@ fn what_waits_for_budget_is_answered_at_its_deadline_and_at_the_end() {
 /// calls there were for how many works, of those that went to the service in the last two of four seconds.
 async fn in_overload(mut settings: DispatcherSettings, request: u64, class: Priority) -> (u32, u64) {
     settings.worker_pool.starting_pool_size = 4;
-    settings.back_pressure = DispatcherSettings::default().back_pressure;
+    settings.back_pressure = settings.back_pressure.or(DispatcherSettings::default().back_pressure);
     let (handle, calls) = counting(settings);
     let begun = || {
         let totals = handle.totals();
@@ -331,4 +331,17 @@ fn nor_does_the_lowest_class_send_copies_in_an_overload() {
         let (calls, works) = in_overload(hedging(after(0)), 10, Priority::LOWEST).await;
         assert!(works > 700 && u64::from(calls) == works, "{calls} calls for {works} works");
     });
+}
+
+#[test]
+fn nothing_is_sent_twice_while_a_law_drops_by_chance() {
+    for algorithm in [BackPressureAlgorithm::Pie, BackPressureAlgorithm::Kanaloa] {
+        virtual_time(async {
+            let mut settings = hedging(after(0));
+            settings.back_pressure = DispatcherSettings::default().back_pressure;
+            settings.back_pressure.as_mut().unwrap().algorithm = algorithm;
+            let (calls, works) = in_overload(settings, 10, Priority::default()).await;
+            assert!(works > 700 && u64::from(calls) == works, "{algorithm:?}: {calls} calls for {works} works");
+        });
+    }
 }

@@ -98,7 +98,7 @@ fn only_when_all_fail_does_the_caller_see_a_failure_and_it_sees_them_all() {
         let (answer, at) = timed(handle.call(()), start).await;
         assert_eq!((failures(&answer), at), (vec!["bad", "worse"], 50));
         let told = answer.unwrap_err().to_string();
-        assert_eq!(told, "failed: all 2 copies failed, the last at worse: failed: worse");
+        assert_eq!(told, "failed: all 2 copies failed: bad: failed: bad; worse: failed: worse");
         assert_eq!(seen(&log).len(), 2);
         assert_eq!(handle.totals().failed, 1);
         assert_adds_up(handle.totals());

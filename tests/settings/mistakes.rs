@@ -158,6 +158,23 @@ fn impossible_values_name_the_key_that_a_file_set() {
             "work-settings.concurrentDelay: expected concurrent-delay < service-timeout, found 60s >= 60s",
         ),
         (
+            "work-settings.retry-budget { ratio = 0, per-second = 0 }",
+            "work-settings.retry-budget.ratio: expected more than 0 of one of the two (for no retries, work-retry = 0), found 0 \
+             and 0",
+        ),
+        (
+            "work-settings.concurrent-budget.ratio = -1",
+            "work-settings.concurrent-budget.ratio: expected a finite number of at least 0, found -1",
+        ),
+        (
+            "work-settings { at-least-once = on, retry-budget.per-second = 0.05 }",
+            "work-settings.retry-budget.per-second: expected per-second * window of at least 1 with at-least-once, found 0.5",
+        ),
+        (
+            "work-settings.concurrent-delay = p99",
+            "work-settings.concurrent-delay: expected a duration such as 50ms, or p95, found \"p99\"",
+        ),
+        (
             "circuit-breaker.open-duration-base = 0",
             "circuit-breaker.open-duration-base: expected at least 1ms, found 0",
         ),

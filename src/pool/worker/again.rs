@@ -129,7 +129,9 @@ impl<H: Handler> Carried<'_, H> {
         // There is no class below the lowest, whose new works come first all the same.
         let lean = if priority == Priority::LOWEST { 0.5 } else { 0.0 };
         let applicant = Applicant { queued: shared.queued(), class: priority.class(), lean, left };
-        shared.admission().decide(applicant, || shared.draw()).is_ok()
+        let admission = shared.admission();
+        // A law that drops by chance leaves no work certain room while it does.
+        admission.room(priority.class()) > 0 && admission.decide(applicant, || shared.draw()).is_ok()
     }
 
     /// What goes out again is a class less important than what was submitted.

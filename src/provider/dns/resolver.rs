@@ -41,13 +41,26 @@ pub(super) struct Resolver {
 
 impl Resolver {
     pub(super) fn new(name: &str) -> Result<Self, InvalidDnsName> {
-        let invalid = |reason| InvalidDnsName { name: name.to_string(), reason };
-        let host = match name.parse() {
+        let invalid = |reason: &str| InvalidDnsName { name: name.to_string(), reason: reason.to_string() };
+        // An address of IPv6 may stand in brackets, as it does beside a port.
+        let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+        let host = match bare.parse() {
             Ok(address) => Host::Address(address),
-            Err(_) => Host::Name(Name::from_utf8(name).map_err(|error| invalid(error.to_string()))?),
+            Err(_) if name.contains("://") => {
+                return Err(invalid("a name stands there without a scheme, such as backend.example"));
+            }
+            Err(_) if name.contains(':') => return Err(invalid("the port is given beside the name")),
+            Err(_) if name.contains(char::is_whitespace) => return Err(invalid("there is a space in it")),
+            Err(_) if name.split_terminator('.').any(str::is_empty) || name == "." => {
+                return Err(invalid("there is nothing between two of its dots, or before the first"));
+            }
+            // With underscores, as names of services have them.
+            Err(_) => Host::Name(Name::from_str_relaxed(name).map_err(|_| {
+                invalid("its parts are letters, digits, hyphens and underscores, 63 at most each and 253 together")
+            })?),
         };
         if matches!(&host, Host::Name(name) if name.iter().len() == 0) {
-            return Err(invalid("it is empty".to_string()));
+            return Err(invalid("it is empty"));
         }
         Ok(Resolver { host, name_servers: None, timeout: Duration::from_secs(5), asks: None })
     }
