@@ -84,10 +84,13 @@ impl Plumb {
         }
     }
 
-    /// The queue that the soft minimum shows, or that throughput proves if that is more.
+    /// The queue that the soft minimum shows, or that throughput proves if that is more. Where demand did not fill the
+    /// limit there is no throughput to prove anything: a few slow answers that end together would.
     fn proven_queue(&mut self, reading: &Reading, shown: f64) -> f64 {
         let goal = self.goal();
-        let knee = if self.drive.hurries() || !reading.full {
+        let knee = if !reading.full {
+            None
+        } else if self.drive.hurries() {
             self.proof.highest_knee_in(reading)
         } else {
             self.proof.highest_knee(goal)

@@ -55,3 +55,19 @@ fn a_queue_shows_although_the_limit_is_not_reached() {
     }
     assert!(plumb.mode.is_check() && !plumb.headroom.is_loose());
 }
+
+#[test]
+fn slow_answers_in_a_row_are_no_queue_where_the_limit_is_not_filled() {
+    let (mut plumb, mut service) = settled(20, 0.1);
+    for _ in 0..2 * 2 * 22 {
+        service.answer_with(&mut plumb, 6);
+    }
+    // below nine tenths of it
+    let (limit, in_flight) = (plumb.limit(), plumb.limit() - 4);
+    for count in 0..1000 {
+        // every third takes ten times as long: the mean rises fourfold, and the soft minimum hardly
+        service.time = if count % 3 == 0 { 1.0 } else { 0.1 };
+        assert_eq!(service.answer_with(&mut plumb, in_flight), None, "{plumb:?}");
+    }
+    assert_eq!(plumb.limit(), limit);
+}
