@@ -114,7 +114,6 @@ const MISSED: &[(&str, &str, &str)] = &[
     ("contention-exponential", "goodput", CHECK),
     ("one-of-two-4x-slower-exponential", "goodput", CHECK),
     ("one-of-two-4x-slower", "good/s", "a limit that is tried below the slots costs a batch of 20, which takes 0.4 s"),
-    ("slow-answers-exponential", "share refused", SLOW_CLUSTER),
     ("slow-answers-fixed-3-calls", "p99.9", COPIES),
     ("slow-answers-exponential-3-calls", "p99.9", SLOW_CLUSTER),
     (
@@ -133,8 +132,7 @@ const MISSED: &[(&str, &str, &str)] = &[
 const SHARING: &str = "worst seeds: before a shared processor the limit is as uncertain as a mean";
 const CHECK: &str = "worst seeds: a check by slot time is sometimes wrong, and the limit low until a dip";
 const BUNCHES: &str = "fixed times come in bunches, in which limits up to twice the knee look alike";
-const SLOW_CLUSTER: &str =
-    "worst seeds: slow answers that come together are taken for a queue, and the limit falls to 1";
+const SLOW_CLUSTER: &str = "worst seeds: slow answers that come together at a small limit are taken for a queue";
 const COPIES: &str = "the limit follows what is in flight, and copies of several requests at once wait for it";
 const PROXIES: &str = "throttles that know nothing of each other agree on the sum at best, and their shares drift";
 

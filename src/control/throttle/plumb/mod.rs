@@ -110,7 +110,7 @@ const EARLY_ALARM: f64 = 3.0;
 /// - *Starved*: the demand is below the limit. The target rests, and the limit gets headroom.
 /// - *Silent*: timeouts prevail. The target is halved, and the next success starts cold.
 ///
-/// Failures and cancelled attempts are ignored: they tell nothing about how long the service takes.
+/// Failures and cancelled attempts only count as holding a slot: they tell nothing about how long the service takes.
 ///
 /// # Where it is weak
 ///
@@ -335,7 +335,7 @@ impl Throttle for Plumb {
         match attempt.outcome {
             Outcome::Success => self.succeeded(attempt),
             Outcome::Timeout => self.timed_out(),
-            Outcome::Failure | Outcome::Cancelled => {}
+            Outcome::Failure | Outcome::Cancelled => self.window.add_held(attempt.process_time.as_secs_f64()),
         }
         (self.limit != before).then_some(self.limit)
     }

@@ -28,6 +28,8 @@ pub(super) struct Window {
     squared_times: f64,
     /// Sum of e^(−R/τ).
     decayed: f64,
+    /// Sum of the times for which other attempts held a slot.
+    held: f64,
 }
 
 impl Window {
@@ -46,6 +48,11 @@ impl Window {
         self.times += process_time;
         self.squared_times += process_time * process_time;
         self.decayed += (-process_time / tau).exp();
+    }
+
+    /// Takes in the process time in seconds of an attempt that failed or was cancelled.
+    pub(super) fn add_held(&mut self, process_time: f64) {
+        self.held += process_time;
     }
 
     /// How many successes it holds.
@@ -67,7 +74,7 @@ impl Window {
             in_flight,
             mean_time,
             elapsed,
-            slot_time: if full { in_flight * elapsed / self.count } else { mean_time },
+            slot_time: if full { in_flight * elapsed / self.count } else { mean_time + self.held / self.count },
             variation: (self.squared_times / self.count / (mean_time * mean_time) - 1.0).max(0.0),
             soft_minimum: soft_minimum(self.decayed / self.count, tau),
             scale_fits: self.decayed / self.count > SMALLEST_MEAN,
@@ -95,9 +102,9 @@ pub(super) struct Reading {
     pub(super) mean_time: f64,
     /// From the last success before to the last one in it.
     pub(super) elapsed: f64,
-    /// How long a call holds its slot. At the full limit it is counted by the clock, L/X: the process times of those
+    /// How long slots are held for each success, by itself and by calls that came to nothing. At the full limit it is counted by the clock, L/X: the process times of those
     /// that end soon after a change of the limit still tell of the one before. Else the clock would count the time in
-    /// which nothing was asked for, and it is the mean process time.
+    /// which nothing was asked for, and it is the sum of the process times.
     pub(super) slot_time: f64,
     /// Squared coefficient of variation of the process time: 0 if fixed, 1 if exponential.
     pub(super) variation: f64,
@@ -171,6 +178,21 @@ mod tests {
         // four in flight, ten a second
         assert_close(slot_time(4), 0.4);
         assert_close(slot_time(3), 0.5);
+    }
+
+    #[test]
+    fn slots_held_by_cancelled_calls_count_at_the_limit_and_below() {
+        let slot_time = |limit: usize| {
+            let mut window = Window::opened(Duration::ZERO);
+            // three calls at once, the first answer of which cancels the others
+            for tenths in [1, 2, 3, 4] {
+                window.add(Duration::from_millis(100 * tenths), 0.1, 0.1, 3, limit);
+                (0..2).for_each(|_| window.add_held(0.1));
+            }
+            window.read(0.1).slot_time
+        };
+        assert_close(slot_time(3), 0.3);
+        assert_close(slot_time(9), 0.3);
     }
 
     #[test]
