@@ -9,7 +9,7 @@ use std::future::pending;
 use std::sync::{Mutex, Once};
 
 use kanaloa::config::DispatcherSettings;
-use kanaloa::{HandlerSource, PushingDispatcher, handler_fn};
+use kanaloa::{HandlerSource, PullingDispatcher, PushingDispatcher, handler_fn};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use support::*;
 
@@ -154,4 +154,18 @@ fn the_breaker_and_the_shutdown_say_what_they_do() {
     ];
     let told: Vec<_> = told.iter().map(|(level, line)| (*level, line.as_str())).collect();
     assert_eq!(told, expected);
+}
+
+#[test]
+fn a_run_that_ends_for_want_of_handlers_warns_and_says_what_to_do() {
+    listen();
+    virtual_time(async {
+        let run = PullingDispatcher::from_stream::<_, u64, Infallible>("unmanned", futures::stream::iter([1_u64]));
+        run.start().unwrap().summary().await;
+    });
+    let lines = lines("dispatcher unmanned: there is no handler");
+    assert_eq!(lines.len(), 1);
+    let (level, line) = &lines[0];
+    assert_eq!(*level, Level::Warn);
+    assert!(line.contains("handler or a provider") && line.contains("shutdown-on-all-worker-death off"), "{line}");
 }

@@ -6,5 +6,6 @@ mod ending;
 mod every_item_once;
 mod iterators;
 mod progress;
+mod providers;
 mod results;
 mod support;

@@ -2,9 +2,10 @@
 
 use actix::{AsyncContext, Context, Handler, Message};
 
-use log::info;
+use log::{info, warn};
 
 use super::PushingDispatcher;
+use crate::dispatcher::shutdown::Life;
 use crate::pool::PoolState;
 use crate::time::sleep;
 
@@ -40,12 +41,27 @@ where
     /// Ends it, if it is to end with its last handler and that has ended, and no provider may announce another. Where works
     /// are pulled it ends too if none has come in time: none of them is refused for that, so it would be waited for ever.
     pub(super) fn end_without_handlers(&mut self, ctx: &mut Context<Self>) {
-        let has_had_its_time = self.pools_so_far > 0 || self.plan.backlog.is_pulled() && self.grace.is_over;
-        let ends = self.plan.settings.worker_pool.shutdown_on_all_worker_death && !self.providers.are_left();
-        if ends && has_had_its_time && self.pools.values().all(|pool| pool.state == PoolState::Ended) {
-            info!("dispatcher {}: no handler is left, and so it ends", self.plan.name);
-            self.drain(ctx);
+        let is_asked_to = self.plan.settings.worker_pool.shutdown_on_all_worker_death;
+        let has_none = self.pools.values().all(|pool| pool.state == PoolState::Ended);
+        let (name, is_pulled) = (&self.plan.name, self.plan.backlog.is_pulled());
+        let has_had_its_time = self.pools_so_far > 0 || is_pulled && self.grace.is_over;
+        if !is_asked_to || !has_none || !has_had_its_time || self.ending.life != Life::Serving {
+            return;
         }
+        if self.providers.are_left() {
+            info!("dispatcher {name}: there is no handler; it waits for one from its providers");
+            return;
+        }
+        if is_pulled {
+            warn!(
+                "dispatcher {name}: there is no handler and no provider that could bring one, so its run ends, whatever the \
+                 source still has. Give the builder a handler or a provider, or turn \
+                 worker-pool.shutdown-on-all-worker-death off, and it waits for add_handler"
+            );
+        } else {
+            info!("dispatcher {name}: its last handler has ended, and so does it");
+        }
+        self.drain(ctx);
     }
 
     pub(super) fn begin_grace(&mut self, ctx: &mut Context<Self>) {
@@ -74,7 +90,9 @@ where
         if number == self.grace.number {
             self.grace.is_over = true;
             self.follow_pools();
-            self.end_without_handlers(ctx);
+            if self.plan.backlog.is_pulled() {
+                self.end_without_handlers(ctx);
+            }
         }
     }
 }
