@@ -8,4 +8,5 @@ mod iterators;
 mod progress;
 mod providers;
 mod results;
+mod summary;
 mod support;

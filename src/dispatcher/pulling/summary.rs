@@ -1,12 +1,16 @@
 //! What a run came to.
 
+use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use crate::dispatcher::{CallError, Failure};
 
 /// What a run came to, or has come to so far.
 ///
-/// When it has ended, `taken = succeeded + failed.total()`.
+/// When it has ended, `taken = succeeded + failed.total()`. That nothing of what was taken failed is not yet a success: a
+/// source that panicked may have had more. [`is_complete`](Self::is_complete) says whether it is one.
+///
+/// Shown, it is one line: `980 of 1000 succeeded in 12.3s: 15 failed at the service, 5 timed out; the source was exhausted`.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Summary {
@@ -31,6 +35,38 @@ pub struct Summary {
     pub end: RunEnd,
     /// Whether it ended while the iterator's `next` had not returned. What that returns then, if ever, is dropped.
     pub left_behind: bool,
+}
+
+impl Summary {
+    /// Whether the source had nothing more, a handler succeeded with everything, and every result went where it was to go.
+    ///
+    /// `false` also after a [`shutdown`](crate::PullingHandle::shutdown), where the source may have had more, and where a
+    /// [`Source`](crate::Source) gave again what it had got back, each failure of which counts.
+    pub fn is_complete(&self) -> bool {
+        self.end == RunEnd::Exhausted && self.failed.total() == 0 && self.undelivered == 0
+    }
+}
+
+impl Display for Summary {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Summary { taken, succeeded, failed, undelivered, elapsed, end, left_behind, .. } = self;
+        write!(f, "{succeeded} of {taken} succeeded in {elapsed:.1?}")?;
+        let FailureCounts { service, panicked, unanswered, cut_off, timed_out, rejected } = failed;
+        let shortfalls = [
+            (service, "failed at the service"),
+            (panicked, "panicked"),
+            (unanswered, "unanswered"),
+            (cut_off, "cut off"),
+            (timed_out, "timed out"),
+            (rejected, "rejected"),
+            (undelivered, "undelivered"),
+        ];
+        for (n, (count, what)) in shortfalls.into_iter().filter(|(count, _)| **count > 0).enumerate() {
+            write!(f, "{} {count} {what}", if n == 0 { ":" } else { "," })?;
+        }
+        write!(f, "; {end}")?;
+        if *left_behind { f.write_str(", while the iterator was still asked for an item") } else { Ok(()) }
+    }
 }
 
 /// Items that came to nothing, by kind. Of one whose copies all failed the last counts.
@@ -90,4 +126,17 @@ pub enum RunEnd {
     NoHandlers,
     /// Its arbiter or its actix System ended.
     Stopped,
+}
+
+impl Display for RunEnd {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            RunEnd::Exhausted => f.write_str("the source was exhausted"),
+            RunEnd::ShutDown => f.write_str("it was shut down"),
+            RunEnd::SourcePanicked(message) => write!(f, "the source panicked: {message}"),
+            RunEnd::ResultsGone(error) => write!(f, "nobody took the results any more: {error}"),
+            RunEnd::NoHandlers => f.write_str("there was no handler"),
+            RunEnd::Stopped => f.write_str("its arbiter or its actix System ended"),
+        }
+    }
 }
