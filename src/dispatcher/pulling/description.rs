@@ -75,7 +75,8 @@ where
     /// Sends results to a sink, with its back-pressure: while it is not ready, they wait in the [window](Self::window).
     /// It is closed at the end. If it fails or panics, the run ends as by [`PullingHandle::shutdown`].
     ///
-    /// Without a sink, a channel or a callback, results are counted and dropped.
+    /// A run has one place for its results: of `into_sink`, [`into_channel`](Self::into_channel) and
+    /// [`for_each`](Self::for_each) the one called last replaces the others. Without any, results are counted and dropped.
     pub fn into_sink<S>(self, sink: S) -> Self
     where
         S: Sink<ItemResult<Res, Err>> + Send + 'static,
@@ -85,12 +86,13 @@ where
     }
 
     /// As [`into_sink`](Self::into_sink), with a channel. That its receiver was dropped is noticed with the next result.
+    /// Replaces a sink or a callback that was given before.
     pub fn into_channel(self, sender: Sender<ItemResult<Res, Err>>) -> Self {
         self.into_outlet(Channel::new(sender))
     }
 
     /// As [`into_sink`](Self::into_sink), with a function that is called with each result. It is called on the
-    /// dispatcher's arbiter and must not block.
+    /// dispatcher's arbiter and must not block. Replaces a sink, a channel or a callback that was given before.
     pub fn for_each(self, callback: impl FnMut(ItemResult<Res, Err>) + Send + 'static) -> Self {
         self.into_outlet(Callback(callback))
     }

@@ -123,6 +123,10 @@ where
     /// if it waits, and cut off if it is at a handler; each item that was taken has a result. Results that nobody has
     /// taken one second later are dropped, and a source with acknowledgement is not waited for any longer either.
     ///
+    /// Go on taking results meanwhile: a receiver or a sink that takes none holds the end up for all that time,
+    /// `default-shutdown-timeout` and a second, 31 s by default, even if every handler is done at once. What it did not take
+    /// is [`undelivered`](Summary::undelivered). A receiver that was dropped holds nothing up.
+    ///
     /// An iterator whose `next` has not returned is waited for, but for 100 ms at most; then its thread is left behind.
     ///
     /// Asked again, the soonest time holds.

@@ -35,8 +35,28 @@ use iterator::FromIterator;
 /// Sends everything that a source has through its handlers, at their best speed: an item is taken only while a worker is
 /// free for it. It ends by itself when the source is exhausted.
 ///
+/// # Settings
+///
 /// Unless [told otherwise](crate::DispatcherBuilder::settings), it follows the settings of `default-pulling-dispatcher`.
-/// Those of a name are [`Settings::pulling_dispatcher`](crate::config::Settings::pulling_dispatcher).
+/// Those of a name are [`Settings::pulling_dispatcher`](crate::config::Settings::pulling_dispatcher); those of
+/// [`Settings::dispatcher`](crate::config::Settings::dispatcher) are for one that is pushed to, which refuses work and does
+/// not end with its last handler.
+///
+/// All items are of class 3, the default of a [`Work`](crate::Work).
+///
+/// # When it slows down
+///
+/// Each handler has a circuit breaker. Where more than half of 20 or more items fail, or several time out in a row, it
+/// opens: nothing is taken for a second or more, and then a few at a time, as probes, so that the run all but
+/// stands still. [`PoolStatus::circuit`](crate::PoolStatus::circuit) in [`PullingHandle::status`] shows that, as
+/// [`circuit_opened`](crate::PoolStatus::circuit_opened) shows how often, and the log warns.
+///
+/// If it is the items that are bad rather than the service, have the handler succeed with a response that says so, and give
+/// the builder a [`check`](crate::DispatcherBuilder::check) that makes an error of those responses only that tell of a sick
+/// service; such an item counts as succeeded. Or turn the breaker off, with `circuit-breaker.enabled = off` or
+/// `settings.circuit_breaker = None`.
+///
+/// # Examples
 ///
 /// ```
 /// use kanaloa::{PullingDispatcher, handler_fn};

@@ -14,9 +14,15 @@ use crate::dispatcher::CallError;
 use crate::panics::message_of;
 
 /// What became of an item.
+///
+/// The item itself went to a handler. Which it was, the index says: the items of an iterator or a stream are counted from 0
+/// in the order in which it gave them, so that `items[index as usize]` is the one where the source was that list, and
+/// [`in_input_order`](crate::PullingBuilder::in_input_order) has results come in just that order. Otherwise have the handler
+/// answer with what names the item, such as its key, in the response and in the error alike. An item that timed out or was
+/// rejected has no answer: then there is the index, and a [`Source`](crate::Source) has the token too.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemResult<Res, Err> {
-    /// How many items had been taken before it.
+    /// How many items had been taken before it: 0 for the first. What a source gives again has a new one.
     pub index: u64,
     /// What the handler answered, or why there is no answer.
     pub result: Result<Res, CallError<Err>>,
