@@ -71,3 +71,14 @@ fn a_run_whose_results_nobody_took_is_not_though_everything_succeeded() {
         assert!(summary.to_string().starts_with("1 of 1 succeeded in 10.0ms: 1 undelivered; "), "{summary}");
     });
 }
+
+#[test]
+fn a_receiver_that_takes_nothing_holds_a_shutdown_up_for_its_time_and_a_second() {
+    virtual_time(async {
+        let (results, _receiver) = tokio::sync::mpsc::channel(1);
+        let run = sleeps(2, [10; 10]).into_channel(results).start().unwrap();
+        sleep_ms(1_000).await;
+        let summary = run.shutdown().await;
+        assert_eq!((summary.elapsed, summary.succeeded, summary.undelivered), (ms(32_000), 10, 9));
+    });
+}
