@@ -106,7 +106,7 @@ where
     }
 
     /// As [`DispatcherHandle::remove_handler`]. When the last is removed, the run ends, unless
-    /// `shutdown-on-all-worker-death` is off or a provider may still announce one: then it waits for another.
+    /// a provider lives or `shutdown-on-all-worker-death` is off: then it waits for another.
     ///
     /// # Errors
     ///

@@ -122,7 +122,8 @@ pub enum RunEnd {
     SourcePanicked(String),
     /// The sink failed with this error, the receiver was dropped, or the callback panicked: as a shutdown.
     ResultsGone(String),
-    /// There was no handler left, and `shutdown-on-all-worker-death` is on.
+    /// There was no handler left, or none came within `initial-grace-period`, no provider lived that could bring one, and
+    /// `shutdown-on-all-worker-death` is on.
     NoHandlers,
     /// Its arbiter or its actix System ended.
     Stopped,
