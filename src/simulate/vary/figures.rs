@@ -119,9 +119,13 @@ pub(super) struct Varied {
 }
 
 impl Varied {
-    /// A value with what it is of: the last part of the key.
+    /// A value with what it is of.
     pub(super) fn named(&self, value: &str) -> String {
-        format!("{} = {value}", self.setting.leaf())
+        format!("{} = {value}", self.setting.label())
+    }
+
+    pub(super) fn any_lost(&self) -> bool {
+        self.rows.iter().flat_map(|(_, cells)| cells).any(|cell| cell.unanswered() > Some(0.0))
     }
 
     pub(super) fn legend(&self) -> String {
@@ -261,6 +265,13 @@ pub(super) mod tests {
         let sample =
             Sample { seconds: 10.0, received, good, failed, attempts: 2 * received, latencies: latencies.to_vec() };
         Cell::new(&[sample])
+    }
+
+    /// So many requests that were answered in 10 ms, failed and were refused.
+    pub(in super::super) fn losing(good: u64, failed: u64, lost: u64) -> Cell {
+        let received = good + failed + lost;
+        let latencies = vec![10.0; good as usize];
+        Cell::new(&[Sample { seconds: 10.0, received, good, failed, attempts: received, latencies }])
     }
 
     /// Two values in two scenarios: with the second, no answer takes 100 ms and nothing fails.

@@ -58,29 +58,78 @@ fn title(varied: &Varied) -> String {
     format!("{} with {}", names.join(", "), varied.named(&varied.setting.values.join(", ")))
 }
 
-/// The first value beside the last, scenario by scenario.
+/// What the values come to, scenario by scenario.
 fn result(varied: &Varied) -> String {
     let of = |(name, cells): &(String, Vec<Cell>)| {
-        let (first, last) = (cells.first()?, cells.last()?);
-        let (from, to) = (varied.setting.values.first()?, varied.setting.values.last()?);
-        let name = if varied.rows.len() > 1 { format!("{name}: ") } else { String::new() };
-        let p99 = |cell: &Cell| milliseconds(cell.percentile(0.99));
-        Some(format!(
-            "{name}with {}, 99 % of the answers take at most {}, after {} with {from}; {} fail, after {}.",
-            varied.named(to),
-            p99(last),
-            p99(first),
-            percent(last.error_rate()),
-            percent(first.error_rate())
-        ))
+        let told = match &cells[..] {
+            [first, last] if first.percentile(0.99).is_some() && last.percentile(0.99).is_some() => {
+                against(varied, first, last)
+            }
+            _ => range(varied, cells),
+        };
+        if varied.rows.len() > 1 { format!("{name}: {told}") } else { told }
     };
-    let told: Vec<_> = varied.rows.iter().filter_map(of).collect();
-    let text = told.join(" ");
+    let text = varied.rows.iter().map(of).collect::<Vec<_>>().join(" ");
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| {
         let first = if varied.rows.len() == 1 { first.to_uppercase().to_string() } else { first.to_string() };
         first + letters.as_str()
     })
+}
+
+const LOST: &str = "are lost (refused, timed out, late or left)";
+
+/// Two values, the last beside the first.
+fn against(varied: &Varied, first: &Cell, last: &Cell) -> String {
+    let [from, to] = [0, 1].map(|number| varied.named(&varied.setting.values[number]));
+    let p99 = |cell: &Cell| milliseconds(cell.percentile(0.99));
+    let mut told = format!(
+        "with {to}, 99 % of the answers take at most {}, against {} with {from}; {} of the requests fail, against {}",
+        p99(last),
+        p99(first),
+        percent(last.error_rate()),
+        percent(first.error_rate())
+    );
+    if varied.any_lost() {
+        let [last, first] = [last, first].map(|cell| percent(cell.unanswered()));
+        told.push_str(&format!("; {last} {LOST}, against {first}"));
+    }
+    told + "."
+}
+
+/// The least and the most of all values.
+fn range(varied: &Varied, cells: &[Cell]) -> String {
+    let of = |figure: &dyn Fn(&Cell) -> Option<f64>, write: &dyn Fn(Option<f64>) -> String| {
+        let figures =
+            || cells.iter().zip(&varied.setting.values).filter_map(|(cell, value)| Some((figure(cell)?, value)));
+        let least = figures().min_by(|a, b| a.0.total_cmp(&b.0))?;
+        // Of equal ones the first, as above.
+        let most = figures().reduce(|most, next| if next.0 > most.0 { next } else { most })?;
+        let [low, high] = [least, most].map(|(figure, _)| write(Some(figure)));
+        Some(if low == high {
+            low
+        } else {
+            format!("{low} ({}) to {high} ({})", varied.named(least.1), varied.named(most.1))
+        })
+    };
+    let mut told = match of(&|cell| cell.percentile(0.99), &milliseconds) {
+        Some(range) => format!("99 % of the answers take at most {range}"),
+        None => "no request is completed".to_owned(),
+    };
+    if let Some(range) = of(&Cell::error_rate, &percent) {
+        told.push_str(&format!("; {range} of the requests fail"));
+    }
+    if varied.any_lost()
+        && let Some(range) = of(&Cell::unanswered, &percent)
+    {
+        told.push_str(&format!("; {range} {LOST}"));
+    }
+    let silent = cells.iter().zip(&varied.setting.values).filter(|(cell, _)| cell.percentile(0.99).is_none());
+    let silent: Vec<_> = silent.map(|(_, value)| varied.named(value)).collect();
+    if !silent.is_empty() && silent.len() < cells.len() {
+        told.push_str(&format!("; nothing is completed with {}", silent.join(", ")));
+    }
+    told + "."
 }
 
 fn chart(
@@ -120,20 +169,47 @@ fn chart(
 #[cfg(test)]
 mod tests {
     use super::super::super::fixture;
-    use super::super::figures::tests::{cell, varied};
+    use super::super::figures::tests::{cell, losing, varied};
     use super::*;
 
     #[test]
-    fn the_lead_says_what_the_last_value_changes() {
+    fn the_lead_says_what_the_last_value_of_two_changes() {
         assert_eq!(
             result(&varied()),
-            "happy: with concurrent-calls = 2, 99 % of the answers take at most 10 ms, after 20 ms with 1; 0 % fail, after \
-             0 %. sad: with concurrent-calls = 2, 99 % of the answers take at most 10 ms, after 100 ms with 1; 0 % fail, \
-             after 25.0 %."
+            "happy: with concurrent-calls = 2, 99 % of the answers take at most 10 ms, against 20 ms with \
+             concurrent-calls = 1; 0 % of the requests fail, against 0 %. sad: with concurrent-calls = 2, 99 % of the \
+             answers take at most 10 ms, against 100 ms with concurrent-calls = 1; 0 % of the requests fail, against \
+             25.0 %."
         );
         let mut one = varied();
         one.rows.pop();
         assert!(result(&one).starts_with("With concurrent-calls = 2, 99 %"));
+    }
+
+    #[test]
+    fn the_lead_says_what_is_lost() {
+        let lost = Varied { rows: vec![("x".to_owned(), vec![losing(100, 0, 0), losing(50, 3, 47)])], ..varied() };
+        assert!(
+            result(&lost).ends_with(
+                "; 3.0 % of the requests fail, against 0 %; 47.0 % are lost (refused, timed out, late or left), against 0 %."
+            ),
+            "{}",
+            result(&lost)
+        );
+    }
+
+    #[test]
+    fn the_lead_says_the_range_of_more_than_two() {
+        let cells = vec![cell(&[20.0; 10], 0), losing(50, 25, 25), losing(0, 0, 10)];
+        let setting = "concurrent-calls=1,2,3".parse().unwrap();
+        let many = Varied { rows: vec![("x".to_owned(), cells)], setting, runs: 1 };
+        assert_eq!(
+            result(&many),
+            "99 % of the answers take at most 10 ms (concurrent-calls = 2) to 20 ms (concurrent-calls = 1); 0 % \
+             (concurrent-calls = 1) to 25.0 % (concurrent-calls = 2) of the requests fail; 0 % (concurrent-calls = 1) to \
+             100.0 % (concurrent-calls = 3) are lost (refused, timed out, late or left); nothing is completed with \
+             concurrent-calls = 3."
+        );
     }
 
     #[test]

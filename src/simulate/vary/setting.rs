@@ -57,9 +57,9 @@ impl Setting {
         self.values.iter().map(|value| Override { key: self.key.clone(), value: value.clone() })
     }
 
-    /// The key without the path before it.
-    pub(super) fn leaf(&self) -> &str {
-        self.key.rsplit('.').next().unwrap_or(&self.key)
+    /// The key as people read it: without the path before it.
+    pub(super) fn label(&self) -> String {
+        self.key.rsplit('.').next().unwrap_or(&self.key).to_owned()
     }
 
     /// Whether an override is of the same key.
@@ -89,7 +89,7 @@ mod tests {
     fn a_key_and_its_values() {
         let setting: Setting = "dispatcher.work-settings.concurrent-calls = 1, 2,3".parse().unwrap();
         assert_eq!(
-            (setting.leaf(), &setting.values[..]),
+            (setting.label().as_str(), &setting.values[..]),
             ("concurrent-calls", &["1", "2", "3"].map(str::to_owned)[..])
         );
         let sets: Vec<_> = setting.overrides().map(|set| set.to_string()).collect();
