@@ -69,6 +69,20 @@
     return all.filter(tick => tick >= lowest * 0.999 && tick <= highest * 1.001);
   }
 
+  // Those that can be written below an axis of this width with no label over another: all, or those of 1, or of every second 1 …
+  function apart(all, lowest, highest, width) {
+    const x = tick => Math.log(tick / lowest) / Math.log(highest / lowest) * width;
+    const letter = 8;
+    const half = tick => FORMATS.milliseconds(tick).length * letter / 2;
+    const fit = ticks => ticks.every((tick, i) => i === 0 || x(tick) - x(ticks[i - 1]) >= half(tick) + half(ticks[i - 1]));
+    if (fit(all)) return all;
+    const ones = all.filter(tick => Math.abs(Math.log10(tick) - Math.round(Math.log10(tick))) < 1e-6);
+    let nth = 1;
+    const every = () => ones.filter((_, i) => i % nth === 0);
+    while (!fit(every())) nth++;
+    return every();
+  }
+
   // In halves of a second, so that all charts of a run end together, though their last instants differ a little.
   const end = chart => Math.ceil(chart.panels.flatMap(panel => panel.x).reduce((a, b) => Math.max(a, b), 1) * 2) / 2;
 
@@ -105,7 +119,8 @@
       axes: [
         isTime(chart) ? { ...axis, size: 32, label: "seconds since the start" } : {
           ...axis, size: 32, label: "response time",
-          splits: (_, __, lowest, highest) => ticks(lowest, highest),
+          // What the other axis leaves of the width.
+          splits: (_, __, lowest, highest) => apart(ticks(lowest, highest), lowest, highest, width - 100),
           filter: (_, splits) => splits,
           values: (_, splits) => splits.map(FORMATS.milliseconds),
         },

@@ -10,10 +10,10 @@ use crate::report::text::rate;
 
 /// Points on each tenfold of the time axis of the CDF.
 const FINE: usize = 60;
-/// Spans in which answers are counted for the PDF: each ends 15 % after it begins.
+/// Spans on each tenfold in which answers are counted for the PDF: each ends about 15 % after it begins.
 const SPANS: usize = 16;
-/// What is beyond the slowest of 10,000 answers would press all others together.
-const DRAWN: f64 = 0.9999;
+/// The answers of the first percent, and the last of 1,000, would press all others together.
+const DRAWN: [f64; 2] = [0.01, 0.999];
 /// The least that is drawn of what has not come yet, in percent: what is left then.
 pub(super) const LEAST: f64 = 0.01;
 /// No answer of a model takes less, in milliseconds: the tick of the lab.
@@ -183,19 +183,24 @@ impl Varied {
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    /// Instants of the time axis, in milliseconds, the same for all cells: so many on each tenfold, from below the fastest
-    /// answer to above nearly the slowest. Empty if nothing was completed.
+    /// Instants of the time axis, in milliseconds, the same for all cells: about so many on each tenfold, from below the
+    /// smallest p1 to above the largest p99.9, both a 1, a 2 or a 5 with zeros. Empty if nothing was completed.
     fn instants(&self, on_each_tenfold: usize) -> Vec<f64> {
-        let cells = || self.rows.iter().flat_map(|(_, cells)| cells);
-        let lowest = cells().filter_map(|cell| cell.percentile(0.0)).reduce(f64::min);
-        let highest = cells().filter_map(|cell| cell.percentile(DRAWN)).reduce(f64::max);
+        let of = |share| self.rows.iter().flat_map(|(_, cells)| cells).filter_map(move |cell| cell.percentile(share));
+        let [lowest, highest] = DRAWN;
+        let (lowest, highest) = (of(lowest).reduce(f64::min), of(highest).reduce(f64::max));
         let (Some(lowest), Some(highest)) = (lowest, highest) else { return Vec::new() };
+        let round = round(lowest, highest);
+        let (Some(first), Some(last)) = (
+            round.iter().rev().copied().find(|time| *time < lowest),
+            round.iter().copied().find(|time| *time > highest),
+        ) else {
+            return Vec::new();
+        };
+        let tenfolds = (last / first).log10();
         // In spans, so that both plots have the same axis.
-        let span = |time: f64| time.log10() * SPANS as f64;
-        let per_span = (on_each_tenfold / SPANS).max(1) as i64;
-        let (first, last) = (span(lowest).ceil() as i64 - 1, span(highest).floor() as i64 + 1);
-        let instant = |index: i64| 10.0_f64.powf(index as f64 / (SPANS as i64 * per_span) as f64);
-        (first * per_span..=last * per_span).map(instant).collect()
+        let spans = (tenfolds * SPANS as f64).round() as usize * (on_each_tenfold / SPANS).max(1);
+        (0..=spans).map(|index| first * 10.0_f64.powf(tenfolds * index as f64 / spans as f64)).collect()
     }
 
     /// For each instant the share, in percent, of the answers that have come by then: of each cell, row by row.
@@ -230,6 +235,12 @@ impl Varied {
 pub(super) struct Curves {
     pub(super) at: Vec<f64>,
     pub(super) rows: Vec<Vec<Vec<f64>>>,
+}
+
+/// 1, 2, 5, 10, 20 … from below one value to above another, both above 0.
+pub(super) fn round(lowest: f64, highest: f64) -> Vec<f64> {
+    let (first, last) = (lowest.log10().floor() as i32 - 1, highest.log10().ceil() as i32 + 1);
+    (first..=last).flat_map(|power| [1.0, 2.0, 5.0].map(|step| step * 10.0_f64.powi(power))).collect()
 }
 
 /// As people read it: small shares have two digits.
@@ -326,7 +337,7 @@ pub(super) mod tests {
     fn the_cdf_ends_with_all_answers_and_the_pdf_adds_up_to_them() {
         let (cdf, pdf) = (varied().cdf(), varied().pdf());
         assert_eq!((cdf.at.first(), cdf.at.last()), (pdf.at.first(), pdf.at.last()));
-        assert!(cdf.at[0] < 10.0 && cdf.at.last() > Some(&100.0), "{:?}", cdf.at);
+        assert_eq!((cdf.at.first(), cdf.at.last().map(|last| last.round())), (Some(&5.0), Some(200.0)));
         for curve in cdf.rows.iter().flatten() {
             assert_eq!((curve[0], curve.last()), (0.0, Some(&100.0)));
             assert!(curve.is_sorted());
@@ -339,6 +350,13 @@ pub(super) mod tests {
         let after = cdf.at.iter().position(|at| *at > 50.0).unwrap();
         assert_eq!(cdf.rows[1][0][after], 50.0);
         assert_eq!(pdf.rows[1][0].iter().filter(|share| **share > 0.0).count(), 2);
+    }
+
+    #[test]
+    fn a_few_answers_do_not_stretch_the_axis() {
+        let most = [0.001, 0.001].into_iter().chain([20.0; 2_996]).chain([30_000.0; 2]).collect::<Vec<_>>();
+        let axis = Varied { rows: vec![("x".to_owned(), vec![cell(&most, 0)])], ..varied() }.cdf().at;
+        assert_eq!((axis.first(), axis.last().map(|last| last.round())), (Some(&10.0), Some(50.0)));
     }
 
     #[test]

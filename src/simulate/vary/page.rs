@@ -27,7 +27,8 @@ pub(super) fn page(varied: &Varied, scenarios: &[Scenario], command: &str) -> Pa
                 varied,
                 &varied.cdf(),
                 "How many answers have come by when (CDF)",
-                "The further left a curve is, the sooner answers come; where it bends before 100 % begins the slow tail.",
+                "The further left a curve is, the sooner answers come; where it bends before 100 % begins the slow tail. \
+                 The axis begins below the smallest p1 and ends above the largest p99.9 of all values.",
                 "answers so far",
                 (Drawing::Lines, Scale::Linear),
             ),
@@ -43,8 +44,8 @@ pub(super) fn page(varied: &Varied, scenarios: &[Scenario], command: &str) -> Pa
                 varied,
                 &varied.pdf(),
                 "How long answers take (PDF)",
-                "The share of the answers in each span of time. All spans are equally wide on this axis: each ends 15 % \
-                 after it begins.",
+                "The share of the answers in each span of time. All spans are equally wide on this axis: each ends about \
+                 15 % after it begins.",
                 "answers in a span",
                 (Drawing::Steps, Scale::Linear),
             ),

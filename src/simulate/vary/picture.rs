@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::super::words::plain;
-use super::figures::{Cell, Curves, LEAST, Varied, percent};
+use super::figures::{Cell, Curves, LEAST, Varied, percent, round};
 use crate::report::escape;
 
 const MARGIN: f64 = 16.0;
@@ -156,7 +156,7 @@ fn curves(svg: &mut String, frame: Frame, title: &str, curves: &Curves, row: usi
         Shape::Line | Shape::Steps => Box::new(percents(svg, frame, highest)),
     };
     let x = |at: f64| frame.left + (at / first).ln() / (last / first).ln() * frame.width;
-    for tick in ticks(*first, *last) {
+    for tick in apart(ticks(*first, *last), x) {
         line(svg, "v-grid", &[(x(tick), frame.top), (x(tick), frame.bottom())]);
         text(svg, (x(tick), frame.bottom() + 18.0), "middle", "v-soft", &plain(tick));
     }
@@ -259,9 +259,22 @@ fn magnitudes(svg: &mut String, frame: Frame) -> impl Fn(f64) -> f64 + use<> {
 
 /// 1, 2, 5, 10, 20 … between two values, both above 0.
 fn ticks(lowest: f64, highest: f64) -> Vec<f64> {
-    let (first, last) = (lowest.log10().floor() as i32, highest.log10().ceil() as i32);
-    let all = (first..=last).flat_map(|power| [1.0, 2.0, 5.0].map(|step| step * 10.0_f64.powi(power)));
-    all.filter(|tick| (lowest * 0.999..=highest * 1.001).contains(tick)).collect()
+    let between = |tick: &f64| (lowest * 0.999..=highest * 1.001).contains(tick);
+    round(lowest, highest).into_iter().filter(between).collect()
+}
+
+/// Those that can be written below an axis with no label over another: all, or those of 1, or of every second 1 …
+fn apart(ticks: Vec<f64>, x: impl Fn(f64) -> f64) -> Vec<f64> {
+    let half = |tick: f64| plain(tick).chars().count() as f64 * LETTER / 2.0;
+    let fit = |ticks: &[f64]| ticks.windows(2).all(|two| x(two[1]) - x(two[0]) >= half(two[0]) + half(two[1]));
+    if fit(&ticks) {
+        return ticks;
+    }
+    let power = |tick: f64| tick.log10().round();
+    let ones: Vec<_> =
+        ticks.into_iter().filter(|tick| (tick / 10.0_f64.powf(power(*tick)) - 1.0).abs() < 1e-6).collect();
+    let every = |nth: usize| ones.iter().copied().step_by(nth).collect::<Vec<_>>();
+    (1..=ones.len()).map(every).find(|ticks| fit(ticks)).unwrap_or_default()
 }
 
 // Writing to a String cannot fail.
@@ -336,6 +349,17 @@ mod tests {
     fn ticks_are_ones_twos_and_fives() {
         assert_eq!(ticks(8.0, 210.0), [10.0, 20.0, 50.0, 100.0, 200.0]);
         assert_eq!(ticks(0.5, 1.0), [0.5, 1.0]);
+    }
+
+    #[test]
+    fn labels_below_an_axis_keep_apart() {
+        let of = |lowest: f64, highest: f64, width: f64| {
+            let x = move |at: f64| (at / lowest).ln() / (highest / lowest).ln() * width;
+            apart(ticks(lowest, highest), x)
+        };
+        assert_eq!(of(1.0, 100.0, 270.0), [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]);
+        assert_eq!(of(1.0, 50_000.0, 270.0), [1.0, 10.0, 100.0, 1_000.0, 10_000.0]);
+        assert_eq!(of(1.0, 100_000.0, 130.0), [1.0, 100.0, 10_000.0]);
     }
 
     #[test]
