@@ -3,6 +3,7 @@
 mod figures;
 mod page;
 mod picture;
+mod said;
 mod setting;
 
 use std::process::ExitCode;
@@ -29,12 +30,13 @@ pub(super) fn run(args: &SimulateArgs, varied: &str) -> Result<ExitCode, Simulat
     let (html, svg) = (file("vary.html")?, file("vary.svg")?);
 
     let per_row = setting.values.len() * runs;
-    let first: Vec<_> = scenarios.iter().step_by(per_row).cloned().collect();
+    let with_each: Vec<Vec<_>> =
+        scenarios.chunks(per_row).map(|row| row.iter().step_by(runs).cloned().collect()).collect();
     let done = run_all(scenarios, |_, scenario, outcome| Sample::new(scenario, &outcome))?;
     let complete = done.all_complete();
-    let rows = done.results.chunks(per_row).zip(&first).filter_map(|(row, scenario)| {
+    let rows = done.results.chunks(per_row).zip(&with_each).filter_map(|(row, with_each)| {
         let samples: Vec<Sample> = row.iter().cloned().collect::<Option<_>>()?;
-        Some((scenario.name.clone(), samples.chunks(runs).map(Cell::new).collect()))
+        Some((with_each.first()?.name.clone(), samples.chunks(runs).map(Cell::new).collect()))
     });
     let varied = Varied { setting, runs, rows: rows.collect() };
     if varied.rows.is_empty() {
@@ -44,12 +46,12 @@ pub(super) fn run(args: &SimulateArgs, varied: &str) -> Result<ExitCode, Simulat
     let printed = if args.json { console::print(varied.to_json_lines()) } else { console::print(varied.to_text()) };
     if !complete {
         printed.map_err(SimulateError::Print)?;
-        let shown = format!("{} of {} scenarios are complete, and shown", varied.rows.len(), first.len());
+        let shown = format!("{} of {} scenarios are complete, and shown", varied.rows.len(), with_each.len());
         let unwritten = if args.out.is_some() { ". No file was written" } else { "" };
         console::note(format!("Interrupted: {shown}{unwritten}."));
         return Ok(ExitCode::from(INTERRUPTED));
     }
-    let page = page::page(&varied, &first, &args.command());
+    let page = page::page(&varied, &with_each, &args.command());
     let texts = [(html, page.to_html()), (svg, picture::whole(&varied))];
     let wrote = texts.into_iter().filter_map(|(file, text)| Some((file?, text))).try_for_each(written);
     printed.map_err(SimulateError::Print)?;

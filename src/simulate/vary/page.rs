@@ -6,14 +6,15 @@ use super::super::figures::milliseconds;
 use super::super::words::describe;
 use super::figures::{Cell, Curves, LEAST, Varied, percent};
 use super::picture;
+use super::said::of_all;
 use crate::report::{Across, Axis, Chart, Drawing, Page, Panel, Scale, Series, Tone, Unit};
 
-/// The scenarios are as they are with the first value.
-pub(super) fn page(varied: &Varied, scenarios: &[Scenario], command: &str) -> Page {
+/// Each scenario is there with each value.
+pub(super) fn page(varied: &Varied, scenarios: &[Vec<Scenario>], command: &str) -> Page {
     let mut lead = vec![result(varied)];
-    for scenario in scenarios {
-        let name = if scenarios.len() > 1 { format!("{}. ", scenario.name) } else { String::new() };
-        lead.push(format!("{name}{}", describe(scenario).join(" ")));
+    for (with_each, (name, _)) in scenarios.iter().zip(&varied.rows) {
+        let name = if scenarios.len() > 1 { format!("{name}. ") } else { String::new() };
+        lead.push(format!("{name}{}", described(with_each, varied.setting.label())));
     }
     Page {
         title: title(varied),
@@ -51,6 +52,17 @@ pub(super) fn page(varied: &Varied, scenarios: &[Scenario], command: &str) -> Pa
             ),
         ],
     }
+}
+
+/// In words, of which none holds with one value only.
+fn described(with_each: &[Scenario], label: &str) -> String {
+    let told: Vec<_> = with_each.iter().map(describe).collect();
+    let paragraphs = told.iter().map(Vec::len).min().unwrap_or(0);
+    let paragraph = |number: usize| {
+        let texts: Vec<_> = told.iter().map(|paragraphs| paragraphs[number].as_str()).collect();
+        of_all(&texts, label)
+    };
+    (0..paragraphs).map(paragraph).collect::<Vec<_>>().join(" ")
 }
 
 fn title(varied: &Varied) -> String {
@@ -215,20 +227,20 @@ mod tests {
 
     #[test]
     fn each_scenario_is_a_panel_with_a_line_for_each_value() {
-        let page = page(&varied(), &[fixture::scenario(), fixture::scenario()], "kanaloa simulate x");
+        let page = page(&varied(), &[vec![fixture::scenario()], vec![fixture::scenario()]], "kanaloa simulate x");
         assert_eq!((page.charts.len(), page.title.as_str()), (3, "happy, sad with concurrent-calls = 1, 2"));
         for chart in &page.charts {
             let panels: Vec<_> = chart.panels.iter().map(|panel| (panel.title.as_str(), panel.series.len())).collect();
             assert_eq!(panels, [("happy", 2), ("sad", 2)]);
         }
-        assert!(page.lead[1].starts_with("by-hand. The service: 2 slots"), "{:?}", page.lead);
+        assert!(page.lead[1].starts_with("happy. The service: 2 slots"), "{:?}", page.lead);
         assert_eq!(page.notes.last().unwrap(), "Made by: kanaloa simulate x");
     }
 
     #[test]
     fn what_completed_nothing_has_no_plots() {
         let nothing = Varied { rows: vec![("none".to_owned(), vec![cell(&[], 3), cell(&[], 3)])], ..varied() };
-        let page = page(&nothing, &[fixture::scenario()], "");
+        let page = page(&nothing, &[vec![fixture::scenario()]], "");
         assert!(page.charts.iter().all(|chart| chart.panels.is_empty()));
     }
 }

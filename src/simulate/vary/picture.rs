@@ -100,7 +100,7 @@ fn begin(varied: &Varied, (width, height): (f64, f64), what: &str) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"vary\" viewBox=\"0 0 {width:.0} {height:.0}\" \
          width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\n<title>{what} with {} of {}</title>\n\
          <style>{STYLE}</style>\n<rect class=\"v-ground\" width=\"{width:.0}\" height=\"{height:.0}\" rx=\"8\"/>\n",
-        escape(&varied.setting.label()),
+        escape(varied.setting.label()),
         escape(&varied.setting.values.join(", "))
     )
 }
@@ -119,7 +119,7 @@ fn legend_width(varied: &Varied) -> f64 {
 }
 
 fn legend(svg: &mut String, varied: &Varied, (mut x, y): (f64, f64)) {
-    text(svg, (x, y), "start", "", &varied.setting.label());
+    text(svg, (x, y), "start", "", varied.setting.label());
     x += name_width(varied);
     for (part, value) in varied.setting.values.iter().enumerate() {
         rect(svg, (x, y - 11.0), (13.0, 13.0), &format!("v{part}"));

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use kanaloa::config::Merged;
 use kanaloa::lab::Override;
 use thiserror::Error;
 
@@ -13,6 +14,7 @@ pub(super) struct Setting {
     pub(super) key: String,
     /// At least two, all different.
     pub(super) values: Vec<String>,
+    label: String,
 }
 
 /// What cannot be varied, and why.
@@ -47,7 +49,7 @@ impl FromStr for Setting {
                 value: twice.map(|(_, value)| value.clone()).unwrap_or_default(),
             }),
             _ if values.len() > PARTS => Err(NotVaried::TooMany { text: text.to_owned(), found: values.len() }),
-            _ => Ok(Setting { key: set.key, values }),
+            _ => Ok(Setting { label: label(below(&set.key)), key: set.key, values }),
         }
     }
 }
@@ -57,9 +59,9 @@ impl Setting {
         self.values.iter().map(|value| Override { key: self.key.clone(), value: value.clone() })
     }
 
-    /// The key as people read it: without the path before it.
-    pub(super) fn label(&self) -> String {
-        self.key.rsplit('.').next().unwrap_or(&self.key).to_owned()
+    /// The key as people read it: as much of its end as makes clear which it is.
+    pub(super) fn label(&self) -> &str {
+        &self.label
     }
 
     /// Whether an override is of the same key.
@@ -71,6 +73,24 @@ impl Setting {
     pub(super) fn path(&self) -> &str {
         below(&self.key)
     }
+}
+
+fn label(path: &str) -> String {
+    let parts: Vec<_> = path.split('.').collect();
+    let end = |length: usize| parts[parts.len() - length..].join(".");
+    let Some(setting) = path.strip_prefix("dispatcher.") else {
+        // Of several phases or services it takes all of it; arrivals there are once.
+        return if parts.len() > 2 { path.to_owned() } else { end(1) };
+    };
+    let settings = dispatcher_settings();
+    let ends = |end: &str| settings.iter().filter(|key| *key == end || key.ends_with(&format!(".{end}"))).count();
+    (1..parts.len()).map(end).find(|end| ends(end) <= 1).unwrap_or_else(|| setting.to_owned())
+}
+
+/// The path of each setting that a dispatcher has.
+fn dispatcher_settings() -> Vec<String> {
+    let reference = Merged::parse("", "").map(|merged| merged.effective(None)).unwrap_or_default();
+    reference.into_iter().map(|setting| setting.key).collect()
 }
 
 fn below(key: &str) -> &str {
@@ -89,13 +109,25 @@ mod tests {
     fn a_key_and_its_values() {
         let setting: Setting = "dispatcher.work-settings.concurrent-calls = 1, 2,3".parse().unwrap();
         assert_eq!(
-            (setting.label().as_str(), &setting.values[..]),
+            (setting.label(), &setting.values[..]),
             ("concurrent-calls", &["1", "2", "3"].map(str::to_owned)[..])
         );
         let sets: Vec<_> = setting.overrides().map(|set| set.to_string()).collect();
         assert_eq!(sets[2], "dispatcher.work-settings.concurrent-calls=3");
         let same: Override = "scenario.dispatcher.work-settings.concurrent-calls=7".parse().unwrap();
         assert!(setting.is_of(&same) && !setting.is_of(&"seed=1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_label_is_as_long_as_makes_it_clear() {
+        let label = |key: &str| format!("{key}=1,2").parse::<Setting>().unwrap().label().to_owned();
+        assert_eq!(label("seed"), "seed");
+        assert_eq!(label("arrivals.deadline"), "deadline");
+        assert_eq!(label("scenario.phases.1.rate"), "phases.1.rate");
+        assert_eq!(label("services.backend.slots"), "services.backend.slots");
+        assert_eq!(label("dispatcher.queue.capacity"), "capacity");
+        assert_eq!(label("dispatcher.autothrottle.algorithm"), "autothrottle.algorithm");
+        assert_eq!(label("dispatcher.work-settings.retry-budget.window"), "retry-budget.window");
     }
 
     #[test]
