@@ -108,6 +108,14 @@ fn what_is_asked_wrongly_is_refused_with_what_to_do() {
         "{none}"
     );
     assert!(vary("dispatcher.work-settings.concurent-calls=1,2").contains("did you mean concurrent-calls?"));
+    let all = vary(&format!("{calls}=0,1,-1"));
+    assert!(all.contains(&format!("--vary {calls}=0: ")) && all.contains(&format!("--vary {calls}=-1: ")), "{all}");
+    for elsewhere in ["work-settings.concurrent-calls", "kanaloa.dispatchers.x.work-settings.concurrent-calls"] {
+        let said = vary(&format!("{elsewhere}=1,2"));
+        assert!(said.contains(&format!("unknown key; did you mean {calls}?")) && said.lines().count() == 1, "{said}");
+    }
+    let missing = vary("services.zzz.slots=1,2");
+    assert!(missing.contains("scenario two-steps has no service zzz; its services are: a\n"), "{missing}");
     let both = &["mine.conf", "--vary", "seed=1,2", "--set", "scenario.seed=3"];
     assert!(files.refused(2, both).contains("--set scenario.seed=3: --vary sets this itself"));
     assert!(
@@ -217,6 +225,15 @@ fn a_comparison_has_a_cell_for_each_algorithm_and_three_files() {
     assert!(read("compare.svg").starts_with("<svg xmlns="));
     assert!(names_nothing_else(&read("compare.html")) && names_nothing_else(&read("compare.svg")));
     assert_eq!(lines, files.printed(&args));
+}
+
+#[test]
+fn a_key_that_changes_nothing_is_said_to() {
+    let files = Files::new("idle");
+    let idle = "dispatcher.worker-pool.default-shutdown-timeout=20s,30s";
+    let told = "dispatcher.worker-pool.default-shutdown-timeout changes nothing here";
+    assert!(files.printed(&["mine.conf", "--vary", idle]).contains(told));
+    assert!(stderr(&files.simulate(&["mine.conf", "--json", "--vary", idle])).contains(told));
 }
 
 #[test]

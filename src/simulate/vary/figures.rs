@@ -124,6 +124,22 @@ impl Varied {
         format!("{} = {value}", self.setting.label())
     }
 
+    /// What is said where each run went the same with all values; `None` if none did.
+    pub(super) fn idle(&self) -> Option<String> {
+        let same = |cells: &[Cell]| cells.windows(2).all(|two| two[0] == two[1]);
+        let idle: Vec<_> = self.rows.iter().filter(|(_, cells)| same(cells)).map(|(name, _)| name.as_str()).collect();
+        let key = self.setting.path();
+        match idle.len() {
+            0 => None,
+            all if all == self.rows.len() => {
+                Some(format!("{key} changes nothing here: the results are the same with all values."))
+            }
+            _ => {
+                Some(format!("{key} changes nothing in {}: the results are the same with all values.", idle.join(", ")))
+            }
+        }
+    }
+
     pub(super) fn any_lost(&self) -> bool {
         self.rows.iter().flat_map(|(_, cells)| cells).any(|cell| cell.unanswered() > Some(0.0))
     }
@@ -157,7 +173,8 @@ impl Varied {
     pub(super) fn to_text(&self) -> String {
         let table = self.table().to_text();
         let lines: Vec<_> = table.lines().map(str::trim_end).collect();
-        format!("{}\n\n{}", lines.join("\n"), self.legend())
+        let idle = self.idle().map(|idle| format!("{idle}\n\n")).unwrap_or_default();
+        format!("{}\n\n{idle}{}", lines.join("\n"), self.legend())
     }
 
     /// A line of JSON for each cell.
@@ -364,6 +381,21 @@ pub(super) mod tests {
         let nothing = Varied { rows: vec![("none".to_owned(), vec![cell(&[], 3)])], ..varied() };
         assert_eq!(nothing.cdf(), Curves { at: vec![], rows: vec![vec![vec![]]] });
         assert_eq!(nothing.pdf().at, Vec::<f64>::new());
+    }
+
+    #[test]
+    fn what_changes_nothing_is_said() {
+        let same = || vec![cell(&[20.0; 10], 1), cell(&[20.0; 10], 1)];
+        assert_eq!(varied().idle(), None);
+        let mut one = varied();
+        one.rows[0].1 = same();
+        let told = "changes nothing in happy: the results are the same with all values.";
+        assert!(one.idle().unwrap().ends_with(told) && one.to_text().contains(told));
+        one.rows.pop();
+        assert_eq!(
+            one.idle().unwrap(),
+            "dispatcher.work-settings.concurrent-calls changes nothing here: the results are the same with all values."
+        );
     }
 
     #[test]

@@ -8,7 +8,8 @@ mod setting;
 
 use std::process::ExitCode;
 
-use kanaloa::lab::Scenario;
+use kanaloa::config::ProblemKind;
+use kanaloa::lab::{Override, Scenario, ScenarioError};
 
 use self::figures::{Cell, Sample, Varied};
 pub(super) use self::setting::NotVaried;
@@ -51,6 +52,10 @@ pub(super) fn run(args: &SimulateArgs, varied: &str) -> Result<ExitCode, Simulat
         console::note(format!("Interrupted: {shown}{unwritten}."));
         return Ok(ExitCode::from(INTERRUPTED));
     }
+    // Otherwise it is printed with the table.
+    if let Some(idle) = varied.idle().filter(|_| args.json) {
+        console::note(idle);
+    }
     let page = page::page(&varied, &with_each, &args.command());
     let texts = [(html, page.to_html()), (svg, picture::whole(&varied))];
     let wrote = texts.into_iter().filter_map(|(file, text)| Some((file?, text))).try_for_each(written);
@@ -73,19 +78,57 @@ fn scenarios(args: &SimulateArgs, setting: &Setting) -> Result<Vec<Scenario>, Si
         return Err(SimulateError::NoScenario);
     }
     let mut scenarios = Vec::new();
+    let mut wrong: Vec<String> = Vec::new();
+    let several = sources.len() > 1;
     for source in sources {
         // What is wrong with it is not to be blamed on a value.
-        source.load(&overrides)?;
+        let usual = source.load(&overrides)?;
+        let of = if several { format!("{}: ", usual.name) } else { String::new() };
+        if let Some(missing) = no_such_service(setting, &usual) {
+            wrong.push(format!("{of}--vary {}: {missing}", setting.key));
+            continue;
+        }
         for value in setting.overrides() {
             let mut overrides = overrides.clone();
             overrides.push(value.clone());
-            // Only the value is new, and it was not given with --set.
-            let mut scenario = source.load(&overrides).map_err(|error| {
-                SimulateError::Value(error.to_string().replace(&format!("--set {value}"), &format!("--vary {value}")))
-            })?;
-            scenario.seed = args.seed.unwrap_or(scenario.seed);
-            scenarios.extend(seeded(&scenario, args.runs())?);
+            match source.load(&overrides) {
+                Ok(mut scenario) => {
+                    scenario.seed = args.seed.unwrap_or(scenario.seed);
+                    scenarios.extend(seeded(&scenario, args.runs())?);
+                }
+                // It is no other with another value.
+                Err(error) if is_of_the_key(&error) => {
+                    wrong.push(format!("{of}{}", unknown(setting, &value, &error)));
+                    break;
+                }
+                // Only the value is new, and it was not given with --set.
+                Err(error) => {
+                    let told = error.to_string().replace(&format!("--set {value}"), &format!("--vary {value}"));
+                    wrong.push(format!("{of}{told}"));
+                }
+            }
         }
     }
-    Ok(scenarios)
+    if wrong.is_empty() { Ok(scenarios) } else { Err(SimulateError::Value(wrong.join("\n"))) }
+}
+
+fn is_of_the_key(error: &SimulateError) -> bool {
+    let SimulateError::Scenario(ScenarioError::Wrong(problems)) = error else { return false };
+    problems.iter().any(|problem| matches!(problem.kind, ProblemKind::UnknownKey { .. }))
+}
+
+/// What is said of a key that there is not, without the value that it would have had.
+fn unknown(setting: &Setting, value: &Override, error: &SimulateError) -> String {
+    let told = error.to_string().replace(&format!("--set {value}"), &format!("--vary {}", setting.key));
+    let Some(meant) = setting.meant() else { return told };
+    let bare = told.split("; did you mean").next().unwrap_or(&told);
+    format!("{bare}; did you mean {meant}?")
+}
+
+/// What is said of a service that the scenario does not have.
+fn no_such_service(setting: &Setting, scenario: &Scenario) -> Option<String> {
+    let asked = setting.service()?;
+    let names: Vec<_> = scenario.phases.first()?.services.iter().map(|service| service.name.as_str()).collect();
+    let told = || format!("scenario {} has no service {asked}; its services are: {}", scenario.name, names.join(", "));
+    (!names.contains(&asked)).then(told)
 }

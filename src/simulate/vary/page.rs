@@ -12,6 +12,7 @@ use crate::report::{Across, Axis, Chart, Drawing, Page, Panel, Scale, Series, To
 /// Each scenario is there with each value.
 pub(super) fn page(varied: &Varied, scenarios: &[Vec<Scenario>], command: &str) -> Page {
     let mut lead = vec![result(varied)];
+    lead.extend(varied.idle());
     for (with_each, (name, _)) in scenarios.iter().zip(&varied.rows) {
         let name = if scenarios.len() > 1 { format!("{name}. ") } else { String::new() };
         lead.push(format!("{name}{}", described(with_each, varied.setting.label())));

@@ -69,6 +69,25 @@ impl Setting {
         below(&set.key) == self.path()
     }
 
+    /// The setting that was probably meant, for a key that is none: the one that ends with most of it.
+    pub(super) fn meant(&self) -> Option<String> {
+        let parts: Vec<_> = self.path().split('.').collect();
+        let settings = dispatcher_settings();
+        (0..parts.len()).find_map(|from| {
+            let end = parts[from..].join(".");
+            let mut of = settings.iter().filter(|key| **key == end || key.ends_with(&format!(".{end}")));
+            // Of several that end alike none is more likely.
+            let (one, None) = (of.next()?, of.next()) else { return None };
+            Some(format!("dispatcher.{one}")).filter(|meant| meant != self.path())
+        })
+    }
+
+    /// The service that the key names, if it names one: not by its place in the list.
+    pub(super) fn service(&self) -> Option<&str> {
+        let mut parts = self.path().split('.').skip_while(|part| *part != "services").skip(1);
+        parts.next().filter(|name| name.parse::<usize>().is_err())
+    }
+
     /// The path below `scenario`.
     pub(super) fn path(&self) -> &str {
         below(&self.key)
@@ -128,6 +147,29 @@ mod tests {
         assert_eq!(label("dispatcher.queue.capacity"), "capacity");
         assert_eq!(label("dispatcher.autothrottle.algorithm"), "autothrottle.algorithm");
         assert_eq!(label("dispatcher.work-settings.retry-budget.window"), "retry-budget.window");
+    }
+
+    #[test]
+    fn a_path_that_ends_like_a_setting_means_it() {
+        let meant = |key: &str| format!("{key}=1,2").parse::<Setting>().unwrap().meant();
+        let calls = Some("dispatcher.work-settings.concurrent-calls".to_owned());
+        for path in [
+            "concurrent-calls",
+            "work-settings.concurrent-calls",
+            "kanaloa.dispatchers.x.work-settings.concurrent-calls",
+        ] {
+            assert_eq!(meant(path), calls, "{path}");
+        }
+        assert_eq!(meant("enabled"), None);
+        assert_eq!(meant("dispatcher.work-settings.concurrent-calls"), None);
+    }
+
+    #[test]
+    fn a_key_of_a_service_says_which() {
+        let service = |key: &str| format!("{key}=1,2").parse::<Setting>().unwrap().service().map(str::to_owned);
+        assert_eq!(service("scenario.services.a.slots"), Some("a".to_owned()));
+        assert_eq!(service("phases.1.services.b.slots"), Some("b".to_owned()));
+        assert_eq!((service("services.0.slots"), service("seed")), (None, None));
     }
 
     #[test]
