@@ -114,6 +114,8 @@ fn what_is_asked_wrongly_is_refused_with_what_to_do() {
         let said = vary(&format!("{elsewhere}=1,2"));
         assert!(said.contains(&format!("unknown key; did you mean {calls}?")) && said.lines().count() == 1, "{said}");
     }
+    let beyond = vary("services.7.slots=1,2");
+    assert!(beyond.contains("--vary services.7.slots: ") && beyond.lines().count() == 1, "{beyond}");
     let missing = vary("services.zzz.slots=1,2");
     assert!(missing.contains("scenario two-steps has no service zzz; its services are: a\n"), "{missing}");
     let both = &["mine.conf", "--vary", "seed=1,2", "--set", "scenario.seed=3"];

@@ -17,7 +17,7 @@ use self::setting::Setting;
 use super::args::SimulateArgs;
 use super::error::SimulateError;
 use super::runs::run_all;
-use super::source::seeded;
+use super::source::{Source, seeded};
 use super::{writable, written};
 use crate::cli::console;
 use crate::cli::interrupt::INTERRUPTED;
@@ -85,31 +85,44 @@ fn scenarios(args: &SimulateArgs, setting: &Setting) -> Result<Vec<Scenario>, Si
         let usual = source.load(&overrides)?;
         let of = if several { format!("{}: ", usual.name) } else { String::new() };
         if let Some(missing) = no_such_service(setting, &usual) {
-            wrong.push(format!("{of}--vary {}: {missing}", setting.key));
+            wrong.push(format!("--vary {}: {missing}", setting.key));
             continue;
         }
-        for value in setting.overrides() {
-            let mut overrides = overrides.clone();
-            overrides.push(value.clone());
-            match source.load(&overrides) {
-                Ok(mut scenario) => {
+        match with_each(&source, &overrides, setting) {
+            Ok(with_each) => {
+                for mut scenario in with_each {
                     scenario.seed = args.seed.unwrap_or(scenario.seed);
                     scenarios.extend(seeded(&scenario, args.runs())?);
                 }
-                // It is no other with another value.
-                Err(error) if is_of_the_key(&error) => {
-                    wrong.push(format!("{of}{}", unknown(setting, &value, &error)));
-                    break;
-                }
-                // Only the value is new, and it was not given with --set.
-                Err(error) => {
-                    let told = error.to_string().replace(&format!("--set {value}"), &format!("--vary {value}"));
-                    wrong.push(format!("{of}{told}"));
-                }
             }
+            Err(told) => wrong.extend(told.iter().map(|told| format!("{of}{told}"))),
         }
     }
     if wrong.is_empty() { Ok(scenarios) } else { Err(SimulateError::Value(wrong.join("\n"))) }
+}
+
+/// The scenario with each value, or everything that is wrong with them.
+fn with_each(source: &Source, overrides: &[Override], setting: &Setting) -> Result<Vec<Scenario>, Vec<String>> {
+    let mut scenarios = Vec::new();
+    let mut wrong = Vec::new();
+    for value in setting.overrides() {
+        match source.load(&[overrides, &[value.clone()]].concat()) {
+            Ok(scenario) => scenarios.push(scenario),
+            // It is no other with another value.
+            Err(error) if is_of_the_key(&error) => return Err(vec![unknown(setting, &value, &error)]),
+            // Only the value is new, and it was not given with --set.
+            Err(error) => {
+                let told =
+                    |varied: &str| error.to_string().replace(&format!("--set {value}"), &format!("--vary {varied}"));
+                wrong.push((told(&value.to_string()), told(&setting.key)));
+            }
+        }
+    }
+    // What is wrong with every value alike is wrong with the key.
+    if scenarios.is_empty() && wrong.windows(2).all(|two| two[0].1 == two[1].1) {
+        return Err(wrong.into_iter().map(|(_, of_key)| of_key).take(1).collect());
+    }
+    if wrong.is_empty() { Ok(scenarios) } else { Err(wrong.into_iter().map(|(of_value, _)| of_value).collect()) }
 }
 
 fn is_of_the_key(error: &SimulateError) -> bool {
