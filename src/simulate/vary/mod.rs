@@ -106,7 +106,7 @@ fn with_each(source: &Source, overrides: &[Override], setting: &Setting) -> Resu
     let mut scenarios = Vec::new();
     let mut wrong = Vec::new();
     for value in setting.overrides() {
-        match source.load(&[overrides, &[value.clone()]].concat()) {
+        match source.load(&[overrides, std::slice::from_ref(&value)].concat()) {
             Ok(scenario) => scenarios.push(scenario),
             // It is no other with another value.
             Err(error) if is_of_the_key(&error) => return Err(vec![unknown(setting, &value, &error)]),
