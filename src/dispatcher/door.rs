@@ -79,11 +79,12 @@ where
         }
         // Most works bring neither a time limit nor a user. One number decides on them, and the clock is not read.
         let class = work.priority.class();
-        if !shared.has_room(class) {
-            let applicant = Applicant { queued: shared.queued(), class, lean: 0.0, left: None };
-            self.ask(applicant)?;
+        if shared.has_room(class) {
+            shared.take_place()?;
+            shared.let_in(class);
+        } else {
+            self.ask(Applicant { queued: shared.queued(), class, lean: 0.0, left: None })?;
         }
-        shared.take_place()?;
         Ok(Admitted { since: None, sheds_at: None })
     }
 
@@ -100,7 +101,6 @@ where
         }
         let lean = work.user.map_or(0.0, |user| shared.users(class).lean(user));
         self.ask(Applicant { queued: shared.queued(), class, lean, left })?;
-        shared.take_place()?;
         if let Some(user) = work.user {
             shared.users(class).admitted(user, shared.since_start(since));
         }
@@ -111,13 +111,18 @@ where
         Ok(Admitted { since: Some(since), sheds_at })
     }
 
-    /// Asks the admission, which a probe does not need: now and then one of each class is let in whatever it says, so that
-    /// no class is kept out for good.
+    /// Asks the admission, and takes a place if it lets the work in. A probe need not be: now and then one of a class that
+    /// gets nothing is let in whatever it says, so that no class is kept out for good.
     fn ask(&self, applicant: Applicant) -> Result<(), Rejection> {
         let shared = &*self.shared;
         match shared.admission().decide(applicant, || shared.draw()) {
-            Err(Refusal::OverCapacity { .. }) if shared.takes_probe(applicant.class) => Ok(()),
-            decision => decision.map_err(rejection),
+            Ok(()) => {
+                shared.take_place()?;
+                shared.let_in(applicant.class);
+                Ok(())
+            }
+            Err(Refusal::OverCapacity { .. }) if shared.takes_probe(applicant.class) => shared.take_place(),
+            Err(refusal) => Err(rejection(refusal)),
         }
     }
 

@@ -14,8 +14,10 @@ use crate::control::regulator::{
 use crate::pool::Extras;
 use crate::time::Instant;
 
-/// In each such time one work of each class is let in, whatever the law says.
+/// Of a class of which none is let in for so long, one is, whatever the law says.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// For a slow service that is the time in which so many works leave: probes must be few beside what it can do.
+const LEAVE_BETWEEN_PROBES: f64 = 20.0;
 
 impl Message for QueueSample {
     type Result = ();
@@ -109,7 +111,8 @@ impl Handler<QueueSample> for RegulatorActor {
         if sample.refused > 0 {
             self.extras.refused(now, self.shared.refusals());
         }
-        if now.saturating_duration_since(self.probed_at) >= PROBE_INTERVAL {
+        let slow = Duration::try_from_secs_f64(LEAVE_BETWEEN_PROBES / sample.service.leaving_rate).unwrap_or_default();
+        if now.saturating_duration_since(self.probed_at) >= PROBE_INTERVAL.max(slow) {
             self.probed_at = now;
             self.shared.grant_probes();
         }

@@ -114,6 +114,14 @@ struct AtAGlance {
     longest_wait_ns: AtomicU64,
 }
 
+/// Keeps a class from being kept out for good.
+#[derive(Debug, Default)]
+struct Probe {
+    /// Whether one work is let in whatever the admission says.
+    has_one: AtomicBool,
+    was_let_in: AtomicBool,
+}
+
 /// What callers, queue and workers of one dispatcher share. None of it depends on the types of request and response.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -125,8 +133,8 @@ pub(crate) struct Shared {
     admission: ArcSwap<Admission>,
     /// How often a law that drops by chance has drawn.
     draws: Apart<AtomicU64>,
-    /// By class, whether one work is let in whatever the admission says.
-    probes: Apart<[AtomicBool; Priority::CLASSES]>,
+    /// By class.
+    probes: Apart<[Probe; Priority::CLASSES]>,
     /// By class; made when the first work of it names its user.
     users: [OnceLock<Mutex<UserShares>>; Priority::CLASSES],
     start: Instant,
@@ -201,16 +209,26 @@ impl Shared {
         self.admission.load()
     }
 
-    /// Lets one work of each class in, whatever the admission says.
+    /// Lets one work of each class in whatever the admission says, if none of it has been let in since the last time.
     pub(crate) fn grant_probes(&self) {
-        self.probes.0.iter().for_each(|probe| probe.store(true, Ordering::Relaxed));
+        for Probe { has_one, was_let_in } in &self.probes.0 {
+            has_one.store(!was_let_in.swap(false, Ordering::Relaxed), Ordering::Relaxed);
+        }
     }
 
     /// Takes the probe of a class, if it is there.
     pub(crate) fn takes_probe(&self, class: u8) -> bool {
-        let probe = &self.probes.0[usize::from(class)];
+        let probe = &self.probes.0[usize::from(class)].has_one;
         // Read first: it is hardly ever true, and a read does not take the line from others.
         probe.load(Ordering::Relaxed) && probe.swap(false, Ordering::Relaxed)
+    }
+
+    /// A work of this class has been let in.
+    pub(crate) fn let_in(&self, class: u8) {
+        let was_let_in = &self.probes.0[usize::from(class)].was_let_in;
+        if !was_let_in.load(Ordering::Relaxed) {
+            was_let_in.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The shares of the users of a class. Only works that name one come here.

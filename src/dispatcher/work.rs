@@ -96,13 +96,13 @@ impl<Req: 'static, Res: 'static, Err: 'static> Message for Work<Req, Res, Err> {
 /// ```
 /// use kanaloa::{Priority, Work};
 ///
-/// # fn work() -> Result<Work<&'static str, (), ()>, kanaloa::NoSuchPriority> {
-/// let important = Work::new("pay").priority(Priority::HIGHEST);
-/// let ordinary = Work::new("search").priority(Priority::try_from(4)?);
-/// # let _ = important;
-/// # Ok(ordinary)
-/// # }
-/// # work().unwrap();
+/// type Search = Work<&'static str, Vec<String>, String>;
+///
+/// let important: Search = Work::new("pay").priority(Priority::HIGHEST);
+/// let ordinary: Search = Work::new("search").priority(Priority::try_from(4)?);
+/// assert_eq!(Priority::try_from(6).unwrap_err().to_string(), "no such priority class: 6, expected 0 (served best) to 5");
+/// # let _ = (important, ordinary);
+/// # Ok::<(), kanaloa::NoSuchPriority>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Priority(u8);

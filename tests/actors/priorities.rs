@@ -108,12 +108,32 @@ fn a_better_class_comes_before_any_share() {
 }
 
 #[test]
-fn once_a_second_one_of_each_class_is_let_in() {
+fn once_a_second_one_of_each_class_that_gets_nothing_is_let_in() {
     let flood = Stream { name: "flood", class: 0, user: None, every: 1 };
     let low = |class, name| Stream { name, class, user: None, every: 50 };
     let counts = serve(&[flood, low(4, "four"), low(5, "five")], 12);
     // In ten seconds.
     assert_eq!([counts["four"].answered, counts["five"].answered], [10, 10], "{counts:?}");
+}
+
+#[test]
+fn before_a_slow_service_probes_are_fewer() {
+    virtual_time(async {
+        let service = handler_fn("slow", |()| async {
+            sleep_ms(1_000).await;
+            Ok::<_, Infallible>(())
+        });
+        let handle = PushingDispatcher::builder("slow").settings(fixed(1)).handler(service).start().unwrap();
+        let (mut flood, mut low) = (Vec::new(), Vec::new());
+        for _ in 0..3_000 {
+            flood.push(handle.call(Work::new(()).priority(Priority::HIGHEST)));
+            low.push(handle.tell(Work::new(()).priority(Priority::LOWEST)));
+            sleep_ms(100).await;
+        }
+        // Five minutes for a service of one a second: the first few before anything is known of it, and then one in 20 s.
+        let let_in = low.iter().skip(300).filter(|told| told.is_ok()).count();
+        assert_eq!(let_in, 270 / 20, "{let_in}");
+    });
 }
 
 #[test]
