@@ -51,6 +51,8 @@ pub mod config;
 pub mod control;
 mod dispatcher;
 mod handler;
+#[cfg(feature = "proxy")]
+pub mod http;
 #[cfg(feature = "lab")]
 pub mod lab;
 mod metrics;

@@ -1,0 +1,36 @@
+//! Which route has a request, and where on the upstream it goes.
+
+/// Which paths a route takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PathMatch {
+    /// Those that are this or below it: `/a` has `/a` and `/a/b` but not `/ab`; `/` has all.
+    Prefix(String),
+    /// Those like this one.
+    Pattern(Pattern),
+}
+
+/// A path some of whose segments are placeholders: `/users/{id}/orders`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    pub(crate) segments: Vec<Segment>,
+}
+
+/// One segment of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Segment {
+    /// Text that is the same in the path.
+    Literal(String),
+    /// Any text that is not empty, by this name.
+    Parameter(String),
+}
+
+/// What becomes of a path that a route takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rewrite {
+    /// This prefix is taken away.
+    StripPrefix(String),
+    /// It becomes this, with parameters of the route's pattern filled in.
+    Pattern(Pattern),
+}
