@@ -70,7 +70,8 @@ pub use dispatcher::{
 };
 pub use handler::{
     ActorHandler, Answer, BlockingFn, CallContext, ContextFn, Handler, HandlerError, HandlerFn, Instruction,
-    IntoHandler, IntoReply, OnCancel, Reply, actor_handler, blocking_fn, handler_fn, handler_fn_with_context,
+    IntoHandler, IntoReply, OnCancel, Reply, Tail, TailEnd, actor_handler, blocking_fn, handler_fn,
+    handler_fn_with_context,
 };
 pub use pool::{CircuitState, PoolState, PoolStatus, WorkerStatus};
 pub use provider::{

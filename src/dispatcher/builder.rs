@@ -168,7 +168,14 @@ where
     where
         Req: Clone,
     {
-        DispatcherBuilder { clone_request: Some(Req::clone), ..self }
+        self.clone_requests_by(|request| Some(request.clone()))
+    }
+
+    /// As [`clone_requests`](Self::clone_requests), for requests that have no `Clone`, or of which some must not go out more
+    /// than once: those for which `clone` returns `None` go to one handler, once, whatever the settings ask for. A panic
+    /// counts as `None`.
+    pub fn clone_requests_by(self, clone: fn(&Req) -> Option<Req>) -> Self {
+        DispatcherBuilder { clone_request: Some(clone), ..self }
     }
 
     /// Shows requests in the log, at the level `debug`, when they fail or time out: their first

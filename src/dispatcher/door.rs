@@ -54,6 +54,10 @@ where
         Door { shared, intake }
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     pub(crate) fn totals(&self) -> Totals {
         self.shared.totals()
     }

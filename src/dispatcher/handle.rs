@@ -14,7 +14,7 @@ use super::door::Door;
 use super::error::{CallError, Rejection};
 use super::pools::{AddHandlerError, HandlerSource, RemoveHandlerError};
 use super::pushing::{AddHandler, GetStatus, GetWorkers, PushingDispatcher, RemoveHandler};
-use super::shared::Totals;
+use super::shared::{Shared, Totals};
 use super::shutdown::{ShutDown, Shutdown};
 use super::status::DispatcherStatus;
 use super::work::Work;
@@ -65,16 +65,16 @@ where
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives the work up. If it still waits, it is not handed to the service; it keeps its place in
-    /// the queue until that comes to the front, or its time is over. If it is being served, it is cancelled as the
-    /// handler's [`on_cancel`](crate::Handler::on_cancel) says.
+    /// Dropping the future gives the work up. If it still waits, it is not handed to the service, and leaves the queue at once
+    /// or, of a long one, together with others: no more than an eighth of the queue is held by works that were given up. If it
+    /// is being served, it is cancelled as the handler's [`on_cancel`](crate::Handler::on_cancel) says.
     pub fn call(&self, work: impl Into<Work<Req, Res, Err>>) -> Call<Res, Err> {
         let (door, work) = (&self.inner.door, work.into());
         match door.admit(&work) {
             Ok(admitted) => {
                 let (reply_to, reply) = oneshot::channel();
                 door.enqueue(work, admitted, Some(reply_to.into()));
-                Call(State::Waiting(reply))
+                Call(State::Waiting { reply, shared: Arc::clone(door.shared()) })
             }
             Err(reason) => Call(State::Refused(reason)),
         }
@@ -212,19 +212,31 @@ pub struct Call<Res, Err>(State<Res, Err>);
 #[derive(Debug)]
 enum State<Res, Err> {
     Refused(Rejection),
-    Waiting(oneshot::Receiver<Result<Res, CallError<Err>>>),
+    Waiting { reply: oneshot::Receiver<Result<Res, CallError<Err>>>, shared: Arc<Shared> },
+    Answered,
+}
+
+impl<Res, Err> Drop for Call<Res, Err> {
+    fn drop(&mut self) {
+        if let State::Waiting { reply, shared } = std::mem::replace(&mut self.0, State::Answered) {
+            // First, so that whoever is told finds it gone.
+            drop(reply);
+            shared.leavers.left(shared.queued());
+        }
+    }
 }
 
 impl<Res, Err> Future for Call<Res, Err> {
     type Output = Result<Res, CallError<Err>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(match &mut self.0 {
-            State::Refused(reason) => Err(CallError::Rejected(*reason)),
-            // Every ticket answers when it is dropped, so the channel does not close unanswered.
-            State::Waiting(reply) => {
-                ready!(Pin::new(reply).poll(cx)).unwrap_or(Err(CallError::Rejected(Rejection::ShuttingDown)))
-            }
-        })
+        let answer = match &mut self.0 {
+            State::Refused(reason) => return Poll::Ready(Err(CallError::Rejected(*reason))),
+            State::Waiting { reply, .. } => ready!(Pin::new(reply).poll(cx)),
+            State::Answered => panic!("a call is polled after it was answered"),
+        };
+        self.0 = State::Answered;
+        // Every ticket answers when it is dropped, so the channel does not close unanswered.
+        Poll::Ready(answer.unwrap_or(Err(CallError::Rejected(Rejection::ShuttingDown))))
     }
 }

@@ -5,6 +5,7 @@ mod claim;
 mod door;
 mod error;
 mod handle;
+mod leavers;
 mod pools;
 mod pulling;
 mod pushing;

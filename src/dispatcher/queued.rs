@@ -178,6 +178,10 @@ where
         self.claim.waits_at(place);
     }
 
+    fn is_over(&self) -> bool {
+        self.claim.is_over()
+    }
+
     fn discard(self) {
         drop(self.abandon());
     }

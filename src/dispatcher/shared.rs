@@ -11,6 +11,7 @@ use futures::task::AtomicWaker;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::error::Rejection;
+use super::leavers::Leavers;
 use super::work::Priority;
 use crate::config::WorkSettings;
 use crate::control::regulator::Admission;
@@ -148,6 +149,7 @@ pub(crate) struct Shared {
     draining: AtomicBool,
     drained: AtomicWaker,
     is_cut_off: AtomicBool,
+    pub(crate) leavers: Leavers,
 }
 
 /// Arrivals and departures since the start, for the sampler.
@@ -184,6 +186,7 @@ impl Shared {
             draining: AtomicBool::new(false),
             drained: AtomicWaker::new(),
             is_cut_off: AtomicBool::new(false),
+            leavers: Leavers::default(),
         }
     }
 

@@ -67,7 +67,7 @@ impl<Req: Clone, Res, Err> Work<Req, Res, Err> {
     /// counts as the nearer of the two. Needs no [`clone_requests`](crate::DispatcherBuilder::clone_requests).
     #[must_use]
     pub fn concurrent_calls(self, count: usize) -> Self {
-        let copies = Copies { count: count.clamp(1, MOST_COPIES), clone: Req::clone };
+        let copies = Copies { count: count.clamp(1, MOST_COPIES), clone: |request: &Req| Some(request.clone()) };
         Work { copies: Some(copies), ..self }
     }
 }

@@ -7,6 +7,7 @@ mod actor;
 mod context;
 mod function;
 mod source;
+mod tail;
 
 use std::future::Future;
 use std::time::Duration;
@@ -16,6 +17,8 @@ pub use context::CallContext;
 pub use function::{BlockingFn, ContextFn, HandlerFn, blocking_fn, handler_fn, handler_fn_with_context};
 pub use source::HandlerError;
 pub(crate) use source::{Source, UNNAMED};
+pub(crate) use tail::TailReport;
+pub use tail::{Tail, TailEnd};
 
 /// One instance of a service.
 ///
@@ -64,6 +67,18 @@ pub trait Handler: 'static {
         request: Self::Request,
         context: CallContext,
     ) -> impl Future<Output = Reply<Self::Response, Self::Error>>;
+
+    /// What the service still sends after this response, if it holds the slot for that long. Asked once for each response,
+    /// before the caller has it; time limits do not cover the rest. If there is none, which is so unless said, the slot is
+    /// free when the caller is answered.
+    ///
+    /// # Panics
+    ///
+    /// As [`on_cancel`](Handler::on_cancel).
+    fn tail(&self, response: &mut Self::Response) -> Option<Tail> {
+        let _ = response;
+        None
+    }
 
     /// What to do with a call whose answer is no longer wanted.
     ///

@@ -52,6 +52,13 @@ pub(crate) struct Moment {
     reading: Duration,
 }
 
+impl Moment {
+    /// So much later on the shared clock: for an attempt that was held up for so long by others than the handler.
+    pub(crate) fn held_up(self, held_up: Duration) -> Self {
+        Moment { reading: self.reading.saturating_add(held_up), ..self }
+    }
+}
+
 /// What is published of a pool. Written on its arbiter only, read anywhere.
 #[derive(Debug, Default)]
 pub(crate) struct PoolStats {

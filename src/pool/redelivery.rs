@@ -12,8 +12,8 @@ use crate::dispatcher::{CallError, Course, Failure, Timeout};
 use crate::panics::message_of;
 use crate::time::Instant;
 
-/// Copies a request.
-pub(crate) type CloneRequest<Req> = fn(&Req) -> Req;
+/// Copies a request; `None` for one that must not go out more than once.
+pub(crate) type CloneRequest<Req> = fn(&Req) -> Option<Req>;
 
 /// Which works go to a handler more than once, as the settings ask for.
 #[derive(Debug)]
@@ -74,6 +74,7 @@ impl<Req> Redelivery<Req> {
         cloned
             .map_err(|panic| error!("a request cannot be copied and will not go out again: {}", message_of(panic)))
             .ok()
+            .flatten()
     }
 
     /// Whether all copies go out at once, so that they need no budget.
@@ -122,11 +123,15 @@ mod tests {
 
     type Plain<'a> = Option<&'a Course<u32, ()>>;
 
+    fn copy(request: &u32) -> Option<u32> {
+        Some(*request)
+    }
+
     fn redelivery(retries: u32, at_least_once: bool) -> Redelivery<u32> {
         let mut work = DispatcherSettings::default().work;
         (work.work_retry, work.at_least_once) = (retries, at_least_once);
         let extras = Arc::new(Extras::new(&work));
-        Redelivery::new(Some(u32::clone), &work, extras)
+        Redelivery::new(Some(copy), &work, extras)
     }
 
     fn tried_again(retries: u32, copies: usize) -> Course<u32, ()> {
@@ -148,9 +153,19 @@ mod tests {
     fn a_work_that_asks_for_copies_can_be_copied_where_others_cannot() {
         let none = redelivery(0, false);
         assert_eq!(none.spare(&7, Some(&tried_again(0, 1))), (1, None));
-        let course = Course::<_, ()>::with_copies(1, Some(u32::clone));
+        let course = Course::<_, ()>::with_copies(1, Some(copy));
         assert!(none.concerns(Some(&course)));
         assert_eq!(none.spare(&7, Some(&course)), (1, Some(7)));
+    }
+
+    #[test]
+    fn what_cannot_be_copied_goes_out_once() {
+        let mut work = DispatcherSettings::default().work;
+        (work.work_retry, work.concurrent_calls) = (2, 3);
+        let even = |request: &u32| request.is_multiple_of(2).then_some(*request);
+        let redelivery = Redelivery::new(Some(even), &work, Arc::new(Extras::new(&work)));
+        assert_eq!(redelivery.spare(&7, Plain::None), (2, None));
+        assert_eq!(redelivery.spare(&8, Plain::None), (2, Some(8)));
     }
 
     #[test]

@@ -16,6 +16,11 @@ use crate::dispatcher::{Rejection, Shared, Stop};
 #[rtype(result = "()")]
 pub(crate) struct Doorbell;
 
+/// Callers have left whose works wait.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Sweep;
+
 /// Moves work from the intake to the backlog, a whole batch at a time, and wakes workers for it.
 #[derive(Debug)]
 pub(crate) struct QueueActor<T: Waiting> {
@@ -67,6 +72,7 @@ impl<T: Waiting> Actor for QueueActor<T> {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.intake.open(ctx.address());
+        self.shared.leavers.open(ctx.address().recipient());
         self.fetch();
     }
 }
@@ -76,6 +82,17 @@ impl<T: Waiting> Handler<Doorbell> for QueueActor<T> {
 
     fn handle(&mut self, _: Doorbell, _: &mut Self::Context) {
         self.fetch();
+    }
+}
+
+impl<T: Waiting> Handler<Sweep> for QueueActor<T> {
+    type Result = ();
+
+    fn handle(&mut self, _: Sweep, _: &mut Self::Context) {
+        self.fetch();
+        if self.shared.leavers.is_worth_a_sweep(self.shared.queued()) {
+            self.backlog.take_over(Instant::now()).into_iter().for_each(T::discard);
+        }
     }
 }
 

@@ -127,6 +127,9 @@ mod tests {
             self.refused.lock().unwrap().push(self.id);
         }
         fn waits_at(&mut self, _: u64) {}
+        fn is_over(&self) -> bool {
+            false
+        }
         fn discard(self) {}
         fn excluded(&mut self) -> Option<&mut Excluded> {
             None

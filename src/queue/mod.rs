@@ -13,7 +13,7 @@ mod retries;
 mod sampler;
 mod waiting;
 
-pub(crate) use actor::{Doorbell, QueueActor};
+pub(crate) use actor::{Doorbell, QueueActor, Sweep};
 pub(crate) use backlog::{Backlog, GateView, PoolKey, Pull, Seat, SeatView};
 pub(crate) use expirer::{ExpireAt, Expirer};
 pub(crate) use intake::Intake;

@@ -155,6 +155,13 @@ impl<T: Waiting> Retries<T> {
         }
     }
 
+    /// Takes out those whose answers are of no use any more. Looks at all.
+    pub(crate) fn take_over(&mut self) -> Vec<T> {
+        let over: Vec<_> =
+            self.works.iter().filter(|(_, (work, _))| work.is_over()).map(|(number, _)| *number).collect();
+        over.into_iter().filter_map(|number| self.take(number)).collect()
+    }
+
     /// Takes out the work at a place, if it is still there.
     pub(crate) fn take(&mut self, number: u64) -> Option<T> {
         let (work, times) = self.works.remove(&number)?;
@@ -202,6 +209,9 @@ mod tests {
         fn expire(self, _: Instant, _: Patience, _: f64) {}
         fn refuse(self, _: Rejection) {}
         fn waits_at(&mut self, _: u64) {}
+        fn is_over(&self) -> bool {
+            false
+        }
         fn discard(self) {}
         fn excluded(&mut self) -> Option<&mut Excluded> {
             Some(&mut self.excluded)

@@ -36,6 +36,9 @@ pub(crate) trait Waiting: Debug + Send + 'static {
     /// Takes note of its place among the works that go out again.
     fn waits_at(&mut self, place: u64);
 
+    /// Whether its answer is of no use any more.
+    fn is_over(&self) -> bool;
+
     /// Ends a work whose answer is of no use any more.
     fn discard(self);
 

@@ -21,5 +21,6 @@ pub(crate) trait Serve: Clone + 'static {
     type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + 'static;
 
     /// Answers one request. The future is dropped when the client has left.
-    fn serve(&self, request: Request<Incoming>, client: Client) -> impl Future<Output = Response<Self::Body>> + 'static;
+    fn serve(&self, request: Request<Incoming>, client: Client)
+    -> impl Future<Output = Response<Self::Body>> + 'static;
 }

@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{self, Poll};
+use std::time::Duration;
 
 use crate::time::Instant;
 use actix::fut::wrap_future;
@@ -23,7 +24,7 @@ use super::station::Station;
 use super::worker_pool::{HandlerIs, WorkerGone};
 use crate::control::Outcome;
 use crate::dispatcher::{CallError, Claim, Failure, Queued, earlier};
-use crate::handler::{Answer, CallContext, Handler, Instruction, OnCancel, Reply};
+use crate::handler::{Answer, CallContext, Handler, Instruction, OnCancel, Reply, Tail, TailReport};
 use crate::panics::{drop_quietly, message_of};
 use crate::queue::{Pull, Seat, Waiting};
 
@@ -223,22 +224,32 @@ impl<H: Handler> Duty<H> {
                 }
             }
         };
-        let now = station.meter.now();
+        let mut event = event;
+        let mut now = station.meter.now();
+        let tail = match &mut event {
+            Event::Replied(Ok(Reply { answer: Answer::Success(response), .. })) => handler.tail(response),
+            _ => None,
+        };
+        if let Some(tail) = tail {
+            if let Event::Replied(called) = event {
+                // The caller need not wait for the rest.
+                let answer = self.follow(called, handler);
+                self.begin_answer(&mut carried, answer, is_first && copies > 0, started, now);
+            }
+            let _ = catch_unwind(AssertUnwindSafe(|| call.set(None)));
+            let TailReport { outcome, held_up } = self.attend(tail).await;
+            now = station.meter.now();
+            self.record(started.held_up(held_up), now, outcome, at_once);
+            drop(slot);
+            return now;
+        }
         let outcome = match &event {
             Event::Replied(Ok(Reply { answer: Answer::Success(_), .. })) => Outcome::Success,
             Event::Replied(_) => Outcome::Failure,
             Event::Over | Event::CutOff => Outcome::Cancelled,
             Event::TimedOut => Outcome::Timeout,
         };
-        if !at_once && self.seat.is_fed() {
-            station.meter.refilled();
-        }
-        if let Some(circuit) = station.meter.record(started, now, outcome)
-            && let Some(breaker) = &station.breaker
-        {
-            self.seat.set_circuit(circuit.state, circuit.open_until);
-            breaker.changed(circuit);
-        }
+        self.record(started, now, outcome, at_once);
         if is_first && copies > 0 {
             carried.note_response_time(outcome, started.at, now.at);
         }
@@ -290,6 +301,49 @@ impl<H: Handler> Duty<H> {
         let has_waited = outcome == Outcome::Failure && self.hold_off(started.at, now.at, timer).await;
         drop(slot);
         if runs_on || has_waited { station.meter.now() } else { now }
+    }
+
+    /// An attempt has come to its outcome.
+    fn record(&self, started: Moment, now: Moment, outcome: Outcome, at_once: bool) {
+        let station = &*self.station;
+        if !at_once && self.seat.is_fed() {
+            station.meter.refilled();
+        }
+        if let Some(circuit) = station.meter.record(started, now, outcome)
+            && let Some(breaker) = &station.breaker
+        {
+            self.seat.set_circuit(circuit.state, circuit.open_until);
+            breaker.changed(circuit);
+        }
+    }
+
+    /// Answers the caller of a work whose answer has a [`Tail`].
+    #[cold]
+    fn begin_answer(
+        &self,
+        carried: &mut Carried<'_, H>,
+        answer: AnswerOf<H>,
+        may_be_copied: bool,
+        started: Moment,
+        now: Moment,
+    ) {
+        self.seat.answering(now.at);
+        if may_be_copied {
+            carried.note_response_time(Outcome::Success, started.at, now.at);
+        }
+        carried.end(answer, now.at);
+    }
+
+    /// Waits until the service has sent everything, or the time to end is over.
+    #[cold]
+    async fn attend(&self, mut tail: Tail) -> TailReport {
+        poll_fn(|cx| match tail.poll_end(cx) {
+            Poll::Pending if self.station.is_cut_off.get() => {
+                Poll::Ready(TailReport { outcome: Outcome::Cancelled, held_up: Duration::ZERO })
+            }
+            ended => ended,
+        })
+        .await
     }
 
     fn is_worth_serving(&self, work: &QueuedFor<H>, now: Instant) -> bool {

@@ -43,6 +43,8 @@ pub(super) struct Gate {
     /// Of the busy seats, those that were so when the circuit was opened: they do not count against the limit, or
     /// nobody could find out that the handler is well again before they are given up.
     pub(super) stuck: usize,
+    /// Of the busy seats, those whose handlers have begun to answer: while there is one, the handler is not silent.
+    pub(super) answering: usize,
     /// When a work last went in or was done with.
     pub(super) last_change: Option<Instant>,
     /// Whether work has waited while all that the limit allows was in service, since somebody asked.
@@ -62,6 +64,8 @@ pub(super) struct SeatState {
     /// Since when it has had a work.
     pub(super) busy_since: Option<Instant>,
     pub(super) is_stuck: bool,
+    /// Whether its handler has begun to answer.
+    pub(super) is_answering: bool,
     /// Whether its handler has failed too fast to get the next work at once.
     pub(super) is_holding_off: bool,
     pub(super) is_retired: bool,
@@ -105,8 +109,19 @@ impl Gate {
         }
         self.busy -= 1;
         self.stuck -= usize::from(std::mem::take(&mut seat.is_stuck));
+        self.answering -= usize::from(std::mem::take(&mut seat.is_answering));
         seat.is_holding_off = false;
         true
+    }
+
+    /// The seat's handler has begun to answer.
+    pub(super) fn answer(&mut self, seat: u32, now: Instant) {
+        let seat = &mut self.seats[seat as usize];
+        if !seat.is_answering {
+            seat.is_answering = true;
+            self.answering += 1;
+        }
+        self.last_change = Some(now);
     }
 
     /// What is in service now is not waited for any more. Of works that never end only so many are left behind.

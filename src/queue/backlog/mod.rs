@@ -290,6 +290,7 @@ impl<T: Waiting> Backlog<T> {
             limit,
             busy: 0,
             stuck: 0,
+            answering: 0,
             last_change: None,
             overflown: false,
             seats: Slab::new(),
@@ -428,6 +429,19 @@ impl<T: Waiting> Backlog<T> {
         drop(state);
         self.room_changed();
         expired
+    }
+
+    /// Takes out the works whose answers are of no use any more. Costs as much as works wait.
+    pub(crate) fn take_over(&self, now: Instant) -> Vec<T> {
+        let mut state = self.state.lock();
+        let mut over = state.retries.take_over();
+        over.append(&mut state.lanes.take_over());
+        state.note_empty(now);
+        drop(state);
+        if !over.is_empty() {
+            self.room_changed();
+        }
+        over
     }
 
     /// Lets those works be pulled that were put off until `now`: see [`Retries::release`].

@@ -104,6 +104,12 @@ impl<T: Waiting> Seat<T> {
         Pull::Idle
     }
 
+    /// The handler has begun to answer; the slot stays taken.
+    pub(crate) fn answering(&self, now: Instant) {
+        let mut state = self.backlog.state.lock();
+        state.gates[self.pool.index].answer(self.index, now);
+    }
+
     /// Whether there is another work for each slot that becomes free, though it does not wait here.
     pub(crate) fn is_fed(&self) -> bool {
         self.backlog.is_fed()

@@ -34,7 +34,7 @@ impl<T: Waiting> Backlog<T> {
             stuck: gate.stuck,
             workers: gate.seats.len(),
             is_held: matches!(gate.access, Access::Held(_)) || gate.open_until.is_some(),
-            full_since: gate.last_change.filter(|_| gate.allowed > 0 && gate.is_full()),
+            full_since: gate.last_change.filter(|_| gate.allowed > 0 && gate.is_full() && gate.answering == 0),
         })
     }
 

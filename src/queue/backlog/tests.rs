@@ -23,6 +23,9 @@ impl Waiting for Item {
     fn expire(self, _: Instant, _: Patience, _: f64) {}
     fn refuse(self, _: Rejection) {}
     fn waits_at(&mut self, _: u64) {}
+    fn is_over(&self) -> bool {
+        false
+    }
     fn discard(self) {}
     fn excluded(&mut self) -> Option<&mut Excluded> {
         None

@@ -100,6 +100,12 @@ impl<T: Waiting> Lane<T> {
         Some(item)
     }
 
+    /// The positions of the items whose answers are of no use any more.
+    pub(super) fn over(&self) -> Vec<u64> {
+        let items = (self.first..).zip(&self.slots);
+        items.filter(|(_, slot)| slot.item.as_ref().is_some_and(T::is_over)).map(|(position, _)| position).collect()
+    }
+
     /// Removes the gaps that have come to the front.
     fn trim_front(&mut self) {
         while self.slots.front().is_some_and(|slot| slot.item.is_none()) {

@@ -185,16 +185,37 @@ impl<T: Waiting> Lanes<T> {
         self.lanes[class].get(position)
     }
 
-    fn take(&mut self, (class, position): Ticket) -> Option<T> {
+    /// Takes out the items whose answers are of no use any more. Looks at all.
+    pub(crate) fn take_over(&mut self) -> Vec<T> {
+        let mut taken = Vec::new();
+        for class in 0..CLASSES {
+            let positions = self.lanes[class].over();
+            taken.extend(positions.into_iter().filter_map(|position| self.remove((class, position))));
+            self.close_gaps_if_many(class);
+        }
+        taken
+    }
+
+    fn take(&mut self, ticket: Ticket) -> Option<T> {
+        let item = self.remove(ticket)?;
+        self.close_gaps_if_many(ticket.0);
+        Some(item)
+    }
+
+    /// As [`Lanes::take`], but all others keep their positions.
+    fn remove(&mut self, (class, position): Ticket) -> Option<T> {
         let item = self.lanes[class].take(position)?;
         self.taken(class);
         if let Some(at) = item.sheds_at() {
             self.dated.remove(&(at, (class, position)));
         }
+        Some(item)
+    }
+
+    fn close_gaps_if_many(&mut self, class: usize) {
         if self.lanes[class].has_many_gaps() {
             self.close_gaps(class);
         }
-        Some(item)
     }
 
     /// Costs as much as there are slots, of which more than half were emptied since the last time.

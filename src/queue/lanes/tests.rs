@@ -14,6 +14,7 @@ struct Item {
     id: u32,
     class: usize,
     at: Option<Instant>,
+    is_over: bool,
 }
 
 impl Waiting for Item {
@@ -30,6 +31,9 @@ impl Waiting for Item {
     fn expire(self, _: Instant, _: Patience, _: f64) {}
     fn refuse(self, _: Rejection) {}
     fn waits_at(&mut self, _: u64) {}
+    fn is_over(&self) -> bool {
+        self.is_over
+    }
     fn discard(self) {}
     fn excluded(&mut self) -> Option<&mut Excluded> {
         None
@@ -38,16 +42,19 @@ impl Waiting for Item {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Push { class: usize, lasts: Option<u64> },
+    Push { class: usize, lasts: Option<u64>, is_over: bool },
     Pop,
     Expire { after: u64, undated: bool },
+    TakeOver,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (0..CLASSES, proptest::option::of(0..50u64)).prop_map(|(class, lasts)| Step::Push { class, lasts }),
+        4 => (0..CLASSES, proptest::option::of(0..50u64), any::<bool>())
+            .prop_map(|(class, lasts, is_over)| Step::Push { class, lasts, is_over }),
         2 => Just(Step::Pop),
         1 => (0..50u64, any::<bool>()).prop_map(|(after, undated)| Step::Expire { after, undated }),
+        1 => Just(Step::TakeOver),
     ]
 }
 
@@ -97,11 +104,17 @@ proptest! {
         let mut model = Model::default();
         for (id, step) in steps.into_iter().enumerate() {
             match step {
-                Step::Push { class, lasts } => {
+                Step::Push { class, lasts, is_over } => {
                     let at = lasts.map(|ms| start + Duration::from_millis(ms));
-                    let item = Item { id: id as u32, class: class % classes, at };
+                    let item = Item { id: id as u32, class: class % classes, at, is_over };
                     lanes.push(item);
                     model.push(item);
+                }
+                Step::TakeOver => {
+                    let mut taken = lanes.take_over();
+                    taken.sort_by_key(|item| item.id);
+                    let over: Vec<_> = model.items.extract_if(.., |item| item.is_over).collect();
+                    prop_assert_eq!(taken, over);
                 }
                 Step::Pop => prop_assert_eq!(lanes.pop(), model.pop(order)),
                 Step::Expire { after, undated } => {
@@ -140,15 +153,15 @@ fn an_item_without_a_time_is_found_in_the_place_of_one_that_was_taken_from_the_b
     let at = |ms| Some(start + Duration::from_millis(ms));
     let mut lanes = Lanes::new(QueueOrder::Lifo);
     for id in 0..3 {
-        lanes.push(Item { id, class: 3, at: at(10) });
+        lanes.push(Item { id, class: 3, at: at(10), is_over: false });
     }
     assert_eq!(lanes.oldest_undated(), None);
     assert_eq!(lanes.pop().map(|item| item.id), Some(2));
-    let undated = Item { id: 3, class: 3, at: None };
+    let undated = Item { id: 3, class: 3, at: None, is_over: false };
     lanes.push(undated);
     assert_eq!(lanes.oldest_undated(), Some(&undated));
     // The same where what was last leaves because its time has come.
-    lanes.push(Item { id: 4, class: 3, at: at(5) });
+    lanes.push(Item { id: 4, class: 3, at: at(5), is_over: false });
     assert_eq!(lanes.pop_expired(start + Duration::from_millis(5), |_| false).map(|item| item.id), Some(4));
     assert_eq!(lanes.pop(), Some(undated));
     assert_eq!(lanes.oldest_undated(), None);
@@ -159,9 +172,9 @@ fn gaps_are_closed_before_they_outnumber_the_items() {
     let start = Instant::now();
     let at = |ms| Some(start + Duration::from_millis(ms));
     let mut lanes = Lanes::new(QueueOrder::Fifo);
-    lanes.push(Item { id: 0, class: 3, at: at(10_000) });
+    lanes.push(Item { id: 0, class: 3, at: at(10_000), is_over: false });
     for id in 1..10_000 {
-        lanes.push(Item { id, class: 3, at: at(u64::from(id)) });
+        lanes.push(Item { id, class: 3, at: at(u64::from(id)), is_over: false });
         assert_eq!(
             lanes.pop_expired(start + Duration::from_millis(5_000), |_| false).map(|item| item.id),
             Some(id).filter(|id| *id <= 5_000)
