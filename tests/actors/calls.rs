@@ -310,3 +310,30 @@ fn work_whose_caller_has_left_never_runs() {
         assert_adds_up(handle.totals());
     });
 }
+
+#[test]
+fn works_that_were_given_up_leave_the_queue_at_once() {
+    virtual_time(async {
+        let handle = sleeper(fixed_and_open(1)).start().unwrap();
+        let busy = handle.call(1_000);
+        settle().await;
+        let mut waiting: Vec<_> = (0..100).map(|_| handle.call(1)).collect();
+        settle().await;
+        assert_eq!(handle.totals().queued, 100);
+        // Of a queue of 100, 12 of whom nobody waits for may stay.
+        waiting.truncate(88);
+        settle().await;
+        assert_eq!((handle.totals().queued, handle.totals().abandoned), (100, 0));
+        waiting.pop();
+        settle().await;
+        assert_eq!((handle.totals().queued, handle.totals().abandoned), (87, 13));
+        waiting.truncate(1);
+        settle().await;
+        assert_eq!((handle.totals().queued, handle.totals().abandoned), (1, 99));
+        waiting.clear();
+        settle().await;
+        assert_eq!((handle.totals().queued, handle.totals().abandoned), (0, 100));
+        assert_adds_up(handle.totals());
+        drop(busy);
+    });
+}

@@ -444,3 +444,30 @@ fn copies_that_wait_in_vain_are_not_kept() {
         assert_adds_up(handle.totals());
     });
 }
+
+#[test]
+fn a_request_that_cannot_be_copied_goes_out_once() {
+    virtual_time(async {
+        let (mut settings, log) = (copying(2, 0), Log::default());
+        settings.work.work_retry = 3;
+        let mut builder = PushingDispatcher::builder("some")
+            .settings(settings)
+            .clone_requests_by(|n: &u64| n.is_multiple_of(2).then_some(*n));
+        for name in ["a", "b"] {
+            let log = Arc::clone(&log);
+            builder = builder.handler(handler_fn(name, move |n| {
+                log.lock().unwrap().push((n, name));
+                async move { Err::<u64, _>(name) }
+            }));
+        }
+        let handle = builder.start().unwrap();
+        let answer = handle.call(7).await;
+        assert!(matches!(answer, Err(CallError::Failed(Failure::Service(_)))), "{answer:?}");
+        assert_eq!(log.lock().unwrap().len(), 1);
+        log.lock().unwrap().clear();
+        // Two copies, and three retries between them.
+        let answer = handle.call(8).await;
+        assert!(matches!(&answer, Err(CallError::Failed(Failure::Copies(copies))) if copies.len() == 2), "{answer:?}");
+        assert_eq!(log.lock().unwrap().len(), 5);
+    });
+}

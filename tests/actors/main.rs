@@ -18,4 +18,5 @@ mod providers;
 mod redelivery;
 mod shutdown;
 mod support;
+mod tails;
 mod threads;
