@@ -1,0 +1,171 @@
+//! Connections to upstreams.
+
+use std::future::{Ready, ready};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready as poll_ready};
+use std::time::Duration;
+
+use futures::future::Either;
+use hyper::http::Uri;
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::{GaiAddrs, GaiFuture, GaiResolver, Name};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use thiserror::Error;
+use tower_service::Service;
+
+use super::upstream::UpstreamBody;
+use crate::http::settings::{UpstreamHttp, UpstreamSettings};
+
+/// Why upstreams cannot be spoken to.
+#[derive(Debug, Error)]
+pub(crate) enum TrustError {
+    /// There are no roots in the file.
+    #[error("{}: cannot be read as PEM certificates: {reason}; name a file with the roots that sign the upstreams' certificates", file.display())]
+    Unreadable { file: PathBuf, reason: String },
+    /// The system has no roots.
+    #[error("the system's root certificates cannot be read: {0}; install them (ca-certificates), or name a file in upstream.ca")]
+    NoRoots(io::Error),
+}
+
+/// Makes the clients of a route's upstreams, each with connections of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Clients {
+    settings: UpstreamSettings,
+    tls: ClientConfig,
+}
+
+impl Clients {
+    /// `needs_tls`: whether any upstream is https.
+    pub(super) fn new(settings: &UpstreamSettings, needs_tls: bool) -> Result<Self, TrustError> {
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        // The versions are those that the provider is made for.
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring has the cipher suites of TLS 1.2 and 1.3");
+        let tls = match &settings.ca {
+            Some(file) => builder.with_root_certificates(roots(file)?).with_no_client_auth(),
+            None if needs_tls => builder.with_native_roots().map_err(TrustError::NoRoots)?.with_no_client_auth(),
+            None => builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth(),
+        };
+        Ok(Clients { settings: settings.clone(), tls })
+    }
+
+    /// A client whose connections all go to this address, if there is one, rather than to those of the URI's host.
+    pub(super) fn client(&self, address: Option<SocketAddr>) -> Client<Connector, UpstreamBody> {
+        let mut http = HttpConnector::new_with_resolver(match address {
+            Some(address) => Resolver::Fixed(address),
+            None => Resolver::System(GaiResolver::new()),
+        });
+        http.set_nodelay(true);
+        http.enforce_http(false);
+        http.set_connect_timeout(Some(self.settings.connect_timeout));
+        let https = HttpsConnectorBuilder::new().with_tls_config(self.tls.clone()).https_or_http();
+        let https = match self.settings.http {
+            UpstreamHttp::Auto => https.enable_all_versions().wrap_connector(http),
+            UpstreamHttp::Http1 => https.enable_http1().wrap_connector(http),
+            UpstreamHttp::Http2 => https.enable_http2().wrap_connector(http),
+        };
+        let connector = Connector { https, timeout: self.settings.connect_timeout };
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new());
+        builder.pool_idle_timeout(self.settings.idle_timeout).pool_max_idle_per_host(self.settings.max_idle);
+        if self.settings.http == UpstreamHttp::Http2 {
+            builder.http2_only(true);
+        }
+        builder.build(connector)
+    }
+}
+
+fn roots(file: &Path) -> Result<RootCertStore, TrustError> {
+    let unreadable = |reason: String| TrustError::Unreadable { file: file.to_owned(), reason };
+    let certificates = CertificateDer::pem_file_iter(file).map_err(|error| unreadable(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
+        roots.add(certificate).map_err(|error| unreadable(error.to_string()))?;
+    }
+    if roots.is_empty() { Err(unreadable("there is none in it".to_owned())) } else { Ok(roots) }
+}
+
+/// Connects to an upstream, in the clear or over TLS, within a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Connector {
+    https: HttpsConnector<HttpConnector<Resolver>>,
+    timeout: Duration,
+}
+
+type Connecting = <HttpsConnector<HttpConnector<Resolver>> as Service<Uri>>::Future;
+type Connected = <HttpsConnector<HttpConnector<Resolver>> as Service<Uri>>::Response;
+type ConnectError = <HttpsConnector<HttpConnector<Resolver>> as Service<Uri>>::Error;
+
+impl Service<Uri> for Connector {
+    type Response = Connected;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Connected, ConnectError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        poll_ready!(self.https.poll_ready(cx))?;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let (connecting, timeout): (Connecting, _) = (self.https.call(uri), self.timeout);
+        Box::pin(async move {
+            match tokio::time::timeout(timeout, connecting).await {
+                Ok(connected) => connected,
+                Err(_) => {
+                    let message = format!("not connected within the connect-timeout of {timeout:?}");
+                    Err(io::Error::new(ErrorKind::TimedOut, message).into())
+                }
+            }
+        })
+    }
+}
+
+/// Finds the addresses of a host.
+#[derive(Debug, Clone)]
+pub(crate) enum Resolver {
+    /// Asks the system.
+    System(GaiResolver),
+    /// Knows already.
+    Fixed(SocketAddr),
+}
+
+impl Service<Name> for Resolver {
+    type Response = Either<GaiAddrs, std::iter::Once<SocketAddr>>;
+    type Error = io::Error;
+    type Future = Either<Resolving, Ready<Result<Self::Response, io::Error>>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
+        match self {
+            Resolver::System(system) => system.poll_ready(cx),
+            Resolver::Fixed(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        match self {
+            Resolver::System(system) => Either::Left(Resolving(system.call(name))),
+            Resolver::Fixed(address) => Either::Right(ready(Ok(Either::Right(std::iter::once(*address))))),
+        }
+    }
+}
+
+/// The system's answer to come.
+pub(crate) struct Resolving(GaiFuture);
+
+impl Future for Resolving {
+    type Output = Result<Either<GaiAddrs, std::iter::Once<SocketAddr>>, io::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map_ok(Either::Left)
+    }
+}

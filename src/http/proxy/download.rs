@@ -1,0 +1,96 @@
+//! The body of an answer, as it streams from an upstream to the client.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use thiserror::Error;
+
+use crate::TailEnd;
+use crate::http::patience::Patience;
+use crate::time::Instant;
+
+/// The body of an answer. It says when the upstream has sent its last byte: until then the slot is taken.
+#[derive(Debug)]
+pub(crate) struct Download {
+    body: Incoming,
+    patience: Patience,
+    /// Until the end, if the slot is held for that long.
+    tail: Option<TailEnd>,
+    /// When the client last took something; how long it has let the upstream wait comes out when it asks for more.
+    taken_at: Option<Instant>,
+    held_up: Duration,
+}
+
+/// Why an answer ends before its end.
+#[derive(Debug, Error)]
+pub(crate) enum DownloadError {
+    #[error("the upstream has broken off: {0}")]
+    BrokenOff(#[from] hyper::Error),
+    #[error("the upstream has sent nothing for the body-idle-timeout of {0:?}")]
+    TimedOut(Duration),
+}
+
+impl Download {
+    /// `held_up`: how long the client has let the upstream wait before.
+    pub(super) fn new(body: Incoming, idle_timeout: Duration, tail: Option<TailEnd>, held_up: Duration) -> Self {
+        Download { body, patience: Patience::new(idle_timeout), tail, taken_at: None, held_up }
+    }
+
+    fn end(&mut self, how: impl FnOnce(TailEnd, Duration)) {
+        if let Some(tail) = self.tail.take() {
+            how(tail, self.held_up);
+        }
+    }
+}
+
+impl Body for Download {
+    type Data = Bytes;
+    type Error = DownloadError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
+        let this = self.get_mut();
+        let taken_at = this.taken_at.take();
+        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        let Poll::Ready(frame) = polled else {
+            let time = this.patience.time();
+            ready!(this.patience.poll_over(cx));
+            this.end(TailEnd::timed_out);
+            return Poll::Ready(Some(Err(DownloadError::TimedOut(time))));
+        };
+        this.patience.renew();
+        match frame {
+            Some(Ok(frame)) => {
+                if this.tail.is_some() {
+                    // Only if there was something to take at once has the client let the upstream wait.
+                    let now = Instant::now();
+                    this.held_up += taken_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+                    this.taken_at = Some(now);
+                    // The last frame is not followed by another question if the length is known.
+                    if this.body.is_end_stream() {
+                        this.end(TailEnd::complete);
+                    }
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Some(Err(error)) => {
+                this.end(TailEnd::failed);
+                Poll::Ready(Some(Err(error.into())))
+            }
+            None => {
+                this.end(TailEnd::complete);
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,117 @@
+//! What a route makes of a request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::header::{self, HeaderValue};
+use hyper::http::request::Parts;
+use tokio::time::Instant;
+
+use super::Refused;
+use super::outgoing::{Head, Outgoing, OutgoingBody, Upgrade};
+use super::routes::Dispatcher;
+use super::upload::{Kept, Upload, UploadError};
+use super::upstream::{Answered, UpstreamError};
+use crate::Work;
+use crate::http::headers::{deadline, filter, forwarded, hop_by_hop, host, idempotent, priority};
+use crate::http::route::target;
+use crate::http::server::Client;
+use crate::http::settings::{BeyondRetryBuffer, RouteSettings};
+
+/// One route.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) settings: RouteSettings,
+    pub(crate) dispatcher: Dispatcher,
+    /// Whether its dispatcher sends anything more than once.
+    repeats: bool,
+}
+
+/// A request as a dispatcher takes it.
+type ProxyWork = Work<Outgoing, Answered, UpstreamError>;
+
+impl Route {
+    pub(super) fn new(settings: RouteSettings, dispatcher: Dispatcher) -> Arc<Self> {
+        let work = &settings.settings.work;
+        let repeats = work.work_retry > 0 || work.at_least_once || work.concurrent_calls > 1;
+        Arc::new(Route { settings, dispatcher, repeats })
+    }
+
+    /// Makes a request ready for upstreams, and reads ahead what has to be kept of it.
+    ///
+    /// # Errors
+    ///
+    /// What the client did wrong.
+    pub(super) async fn work(
+        &self,
+        parts: Parts,
+        body: Incoming,
+        upgrade: Option<Upgrade>,
+        client: Client,
+        body_idle_timeout: Duration,
+    ) -> Result<ProxyWork, Refused> {
+        let route = &self.settings;
+        // Read before anything is waited for: it counts from when the request was there.
+        let deadline = deadline::read(&parts.headers)?.and_then(|left| Instant::now().checked_add(left));
+        let class = priority::class(&parts.headers, route.priority_header.as_ref(), route.priority);
+        let user = route.user_header.as_ref().and_then(|name| parts.headers.get(name)).cloned();
+        let may_repeat = self.repeats
+            && upgrade.is_none()
+            && idempotent::may_repeat(&parts.method, &parts.headers, route.retry_idempotent, route.retry_others);
+        let length = parts.headers.get(header::CONTENT_LENGTH).and_then(length);
+        if let (Some(length), Some(most)) = (length, route.max_request_body)
+            && length > most
+        {
+            return Err(UploadError::TooLarge.into());
+        }
+        let head = self.head(parts, client)?;
+        let body = match body.is_end_stream() {
+            true => OutgoingBody::Kept(bytes::Bytes::new()),
+            false => self.body(Upload::new(body, route.max_request_body, body_idle_timeout), may_repeat).await?,
+        };
+        let mut work = Work::new(Outgoing { head, body, may_repeat, upgrade }).priority(class);
+        if let Some(user) = user {
+            work = work.user(user.as_bytes());
+        }
+        Ok(match deadline {
+            Some(deadline) => work.deadline(deadline),
+            None => work,
+        })
+    }
+
+    fn head(&self, parts: Parts, client: Client) -> Result<Head, Refused> {
+        let route = &self.settings;
+        let path_and_query = target(
+            &parts.uri,
+            &route.matches.path,
+            route.rewrite.as_ref(),
+            route.query_parameters.as_deref(),
+        )?;
+        let host = host::asked_value(&parts);
+        let Parts { method, mut headers, .. } = parts;
+        hop_by_hop::remove(&mut headers);
+        // Answered here, when an upstream wants the body.
+        headers.remove(header::EXPECT);
+        filter::keep(&mut headers, route.request_headers.as_deref());
+        forwarded::write(&mut headers, route.forwarded, client, host.as_ref());
+        Ok(Head { method, path_and_query, headers, host })
+    }
+
+    async fn body(&self, upload: Upload, may_repeat: bool) -> Result<OutgoingBody, Refused> {
+        if !may_repeat {
+            return Ok(OutgoingBody::Stream(upload));
+        }
+        Ok(match upload.keep(self.settings.retry_buffer).await? {
+            Kept::Whole(body) => OutgoingBody::Kept(body),
+            Kept::Part(upload) => match self.settings.beyond_retry_buffer {
+                BeyondRetryBuffer::SendOnce => OutgoingBody::Stream(upload),
+                BeyondRetryBuffer::Refuse => return Err(Refused::BeyondRetryBuffer),
+            },
+        })
+    }
+}
+
+fn length(value: &HeaderValue) -> Option<u64> {
+    value.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,259 @@
+//! An upstream as a handler: it sends a request over HTTP and takes note of what comes of it.
+
+use std::error::Error as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::{self, HeaderValue};
+use hyper::http::uri::{self, Uri};
+use hyper::upgrade::OnUpgrade;
+use hyper::{HeaderMap, Request, Response, StatusCode, Version};
+use hyper_util::client::legacy::{self, Client};
+use log::debug;
+use thiserror::Error;
+
+use super::connect::Connector;
+use super::download::Download;
+use super::outgoing::{Head, Outgoing, OutgoingBody};
+use super::upload::{Upload, UploadError, UploadNotes};
+use crate::http::headers::{deadline, hop_by_hop, host, retry_after};
+use crate::http::settings::{HostHeader, RouteSettings, Scheme, Upstream, UpstreamHttp};
+use crate::{CallContext, Handler, Reply, Tail};
+
+/// One instance of a service.
+pub(crate) struct UpstreamHandler {
+    upstream: Upstream,
+    /// Its own `Host`.
+    host: HeaderValue,
+    client: Client<Connector, UpstreamBody>,
+    manner: Arc<Manner>,
+}
+
+/// How a route's upstreams are spoken to, and how their answers are taken.
+#[derive(Debug)]
+pub(crate) struct Manner {
+    host: HostHeader,
+    http: UpstreamHttp,
+    body_idle_timeout: Duration,
+    failure_statuses: Vec<StatusCode>,
+    max_hold: Duration,
+}
+
+impl Manner {
+    pub(super) fn of(route: &RouteSettings) -> Self {
+        Manner {
+            host: route.host_header.clone(),
+            http: route.upstream.http,
+            body_idle_timeout: route.upstream.body_idle_timeout,
+            failure_statuses: route.failure_statuses.clone(),
+            max_hold: route.max_hold,
+        }
+    }
+}
+
+/// What a call came to for which no upstream is to blame.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    /// The upstream has answered.
+    Response(Box<Answer>),
+    /// The client has not sent the request as it should.
+    ClientFault(UploadError),
+}
+
+/// An answer of an upstream.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(super) response: Response<Download>,
+    /// What the upstream still sends, until somebody asks.
+    tail: Option<Tail>,
+    /// Both connections, if they speak something else from here on.
+    pub(super) upgrade: Option<(OnUpgrade, OnUpgrade)>,
+}
+
+/// How an upstream failed.
+#[derive(Debug, Error)]
+pub(crate) enum UpstreamError {
+    /// There is no connection to be had.
+    #[error("no connection: {0}")]
+    NoConnection(String),
+    /// It has broken off, or answered with what is not HTTP.
+    #[error("no answer: {0}")]
+    BrokenOff(String),
+    /// It says so itself.
+    #[error("status {}", .0.response.status())]
+    Status(Box<Answer>),
+}
+
+impl UpstreamHandler {
+    pub(super) fn new(upstream: Upstream, client: Client<Connector, UpstreamBody>, manner: Arc<Manner>) -> Self {
+        let host = host::own(&upstream);
+        UpstreamHandler { upstream, host, client, manner }
+    }
+
+    fn request(&self, head: Head, body: UpstreamBody, left: Option<Duration>) -> Option<Request<UpstreamBody>> {
+        let Head { method, path_and_query, mut headers, host } = head;
+        deadline::write(&mut headers, left);
+        if self.manner.http == UpstreamHttp::Http2 {
+            // There it is the authority of the URI.
+            headers.remove(header::HOST);
+        } else {
+            headers.insert(header::HOST, host::sent(&self.manner.host, host, &self.host));
+        }
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.headers_mut() = headers;
+        *request.version_mut() = match self.manner.http {
+            UpstreamHttp::Http2 => Version::HTTP_2,
+            UpstreamHttp::Auto | UpstreamHttp::Http1 => Version::HTTP_11,
+        };
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(match self.upstream.scheme {
+            Scheme::Http => uri::Scheme::HTTP,
+            Scheme::Https => uri::Scheme::HTTPS,
+        });
+        parts.authority = Some(self.upstream.authority.clone());
+        parts.path_and_query = Some(path_and_query);
+        // Only a part that is missing makes it fail.
+        *request.uri_mut() = Uri::from_parts(parts).ok()?;
+        Some(request)
+    }
+
+    /// What an answer counts as, and how long it wants to be left alone.
+    fn judge(&self, status: StatusCode, headers: &HeaderMap) -> (bool, Option<Duration>) {
+        if !self.manner.failure_statuses.contains(&status) {
+            return (true, None);
+        }
+        let pause = headers.get(header::RETRY_AFTER).and_then(retry_after::read);
+        (false, pause.map(|pause| pause.min(self.manner.max_hold)).filter(|pause| !pause.is_zero()))
+    }
+
+    fn error(&self, error: &legacy::Error) -> UpstreamError {
+        let text = with_causes(error);
+        debug!("upstream {}: {text}", self.upstream.authority);
+        if error.is_connect() { UpstreamError::NoConnection(text) } else { UpstreamError::BrokenOff(text) }
+    }
+}
+
+impl Handler for UpstreamHandler {
+    type Request = Outgoing;
+    type Response = Answered;
+    type Error = UpstreamError;
+
+    fn name(&self) -> &str {
+        self.upstream.authority.as_str()
+    }
+
+    async fn handle(&self, outgoing: Outgoing, context: CallContext) -> Reply<Answered, UpstreamError> {
+        let Outgoing { head, body, upgrade, .. } = outgoing;
+        let (body, notes) = match body {
+            OutgoingBody::Kept(bytes) => (UpstreamBody::Kept(Some(bytes).filter(|bytes| !bytes.is_empty())), None),
+            OutgoingBody::Stream(upload) => {
+                let notes = upload.notes();
+                (UpstreamBody::Stream(upload), Some(notes))
+            }
+        };
+        let mut head = head;
+        if let Some(upgrade) = &upgrade {
+            hop_by_hop::put_upgrade(&mut head.headers, upgrade.protocol.clone());
+        }
+        let Some(request) = self.request(head, body, context.time_left()) else {
+            return Reply::failure(UpstreamError::NoConnection("its address makes no URI".to_owned()));
+        };
+        let mut response = match self.client.request(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                // A body that could not be read fails the whole, whoever is to blame.
+                return match notes.as_deref().and_then(UploadNotes::error) {
+                    Some(fault) => Reply::success(Answered::ClientFault(fault)),
+                    None => Reply::failure(self.error(&error)),
+                };
+            }
+        };
+        let held_up = notes.map_or(Duration::ZERO, |notes| notes.waited());
+        let (is_success, pause) = self.judge(response.status(), response.headers());
+        let upgrade = upgrade.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS);
+        let upgrade = upgrade.map(|upgrade| (upgrade.client, hyper::upgrade::on(&mut response)));
+        let frees_slot = !is_success || upgrade.is_some() || is_event_stream(response.headers());
+        let (end, tail) = if frees_slot { (None, None) } else { Some(Tail::new()).unzip() };
+        let end = match end {
+            // Where there is no more to come, the slot need not be held, but what the client took is not held against it.
+            Some(end) if response.body().is_end_stream() => {
+                end.complete(held_up);
+                None
+            }
+            end => end,
+        };
+        let timeout = self.manner.body_idle_timeout;
+        let response = response.map(|body| Download::new(body, timeout, end, held_up));
+        let answer = Box::new(Answer { response, tail, upgrade });
+        let reply = match is_success {
+            true => Reply::success(Answered::Response(answer)),
+            false => Reply::failure(UpstreamError::Status(answer)),
+        };
+        match pause {
+            Some(pause) => reply.hold(pause),
+            None => reply,
+        }
+    }
+
+    fn tail(&self, answered: &mut Answered) -> Option<Tail> {
+        match answered {
+            Answered::Response(answer) => answer.tail.take(),
+            // Given up: it says nothing about the upstream.
+            Answered::ClientFault(_) => Some(Tail::new().1),
+        }
+    }
+}
+
+/// Whether an answer goes on for as long as somebody listens: it says nothing about how busy the upstream is.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    kind.is_some_and(|kind| kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream")))
+}
+
+fn with_causes(error: &legacy::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// The body of a request as the client of an upstream reads it.
+#[derive(Debug)]
+pub(crate) enum UpstreamBody {
+    Kept(Option<Bytes>),
+    Stream(Upload),
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = UploadError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        match self.get_mut() {
+            UpstreamBody::Kept(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            UpstreamBody::Stream(upload) => Pin::new(upload).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            UpstreamBody::Kept(bytes) => bytes.is_none(),
+            UpstreamBody::Stream(upload) => upload.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            UpstreamBody::Kept(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            UpstreamBody::Stream(upload) => upload.size_hint(),
+        }
+    }
+}
