@@ -11,6 +11,8 @@ mod listen;
 mod service;
 mod slots;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod wire;
 
