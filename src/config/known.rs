@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::keys::{DEFAULT_DISPATCHER, DEFAULT_PULLING_DISPATCHER, DISPATCHERS, OLDER_NAMES, ROOT, STATSD};
+use super::keys::{DEFAULT_DISPATCHER, DEFAULT_PULLING_DISPATCHER, DISPATCHERS, OLDER_NAMES, PROXY, ROOT, STATSD};
 use super::nearest::nearest;
 
 /// What may stand at one place of a file.
 #[derive(Debug, Clone)]
 pub(super) enum Known {
-    /// Not ours: files may hold settings of other libraries beside `kanaloa`.
+    /// Not ours to judge: files may hold settings of other libraries beside `kanaloa`, and `proxy` in it is read by the proxy
+    /// alone.
     Foreign,
     /// The top of a file, with the keys there that are ours.
     Top(BTreeMap<String, Known>),
@@ -40,6 +41,7 @@ impl Known {
             (DEFAULT_PULLING_DISPATCHER, dispatcher),
             (DISPATCHERS, named),
             (STATSD, statsd),
+            (PROXY, Known::Foreign),
         ];
         let kanaloa = kanaloa.into_iter().map(|(name, known)| (name.to_owned(), known)).collect();
         Known::Top([(ROOT.to_owned(), Known::Section(kanaloa))].into())
@@ -141,7 +143,7 @@ fn camel(name: &str) -> String {
     })
 }
 
-fn kebab(key: &str) -> String {
+pub(super) fn kebab(key: &str) -> String {
     let mut kebab = String::with_capacity(key.len() + 4);
     for c in key.chars() {
         if c.is_ascii_uppercase() && !kebab.is_empty() {

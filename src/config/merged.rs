@@ -36,10 +36,7 @@ impl Merged {
     ///
     /// Everything that is wrong with the text.
     pub fn parse(name: &str, text: &str) -> Result<Self, SettingsError> {
-        let mut layers = Layers::new();
-        let source = layers.add_source(name.to_owned());
-        layers.lay(source, None, text);
-        Self::read(layers, &environment())
+        Self::read(layer_of(name, text), &environment())
     }
 
     /// The settings of all dispatchers.
@@ -56,26 +53,7 @@ impl Merged {
         environment: &HashMap<String, String>,
         files: impl IntoIterator<Item = impl AsRef<Path>>,
     ) -> Result<Self, SettingsError> {
-        let mut layers = Layers::new();
-        for file in files {
-            let file = file.as_ref();
-            let source = layers.add_source(file.display().to_string());
-            match std::fs::read_to_string(file) {
-                Ok(text) => layers.lay(source, Some(file.to_owned()), &text),
-                Err(error) => layers.report(Some(source), None, None, ProblemKind::Unreadable(error.to_string())),
-            }
-        }
-        for set in overrides(environment) {
-            let source = layers.add_source(set.variable.to_owned());
-            match &set.path {
-                Some(path) => layers.lay_value(source, path, Some(Scalar::text(set.text))),
-                None => {
-                    let message = "the name leads to no key: _ is a dot, __ a dash, ___ an underscore";
-                    layers.report(Some(source), None, None, ProblemKind::Syntax(message.into()));
-                }
-            }
-        }
-        Self::read(layers, environment)
+        Self::read(layers_of(environment, files), environment)
     }
 
     /// Looks references up, which may lead to `environment`, and checks the whole.
@@ -86,6 +64,41 @@ impl Merged {
             _ => Err(SettingsError::new(layers.into_problems())),
         }
     }
+}
+
+/// `files`, each over those before it, and what `environment` sets over them.
+pub(super) fn layers_of(
+    environment: &HashMap<String, String>,
+    files: impl IntoIterator<Item = impl AsRef<Path>>,
+) -> Layers {
+    let mut layers = Layers::new();
+    for file in files {
+        let file = file.as_ref();
+        let source = layers.add_source(file.display().to_string());
+        match std::fs::read_to_string(file) {
+            Ok(text) => layers.lay(source, Some(file.to_owned()), &text),
+            Err(error) => layers.report(Some(source), None, None, ProblemKind::Unreadable(error.to_string())),
+        }
+    }
+    for set in overrides(environment) {
+        let source = layers.add_source(set.variable.to_owned());
+        match &set.path {
+            Some(path) => layers.lay_value(source, path, Some(Scalar::text(set.text))),
+            None => {
+                let message = "the name leads to no key: _ is a dot, __ a dash, ___ an underscore";
+                layers.report(Some(source), None, None, ProblemKind::Syntax(message.into()));
+            }
+        }
+    }
+    layers
+}
+
+/// A text over the reference.
+pub(super) fn layer_of(name: &str, text: &str) -> Layers {
+    let mut layers = Layers::new();
+    let source = layers.add_source(name.to_owned());
+    layers.lay(source, None, text);
+    layers
 }
 
 /// The environment, without what is not UTF-8 and so cannot be named in a file.

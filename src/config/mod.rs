@@ -11,7 +11,7 @@
 
 mod all;
 mod bridge;
-#[cfg(feature = "lab")]
+#[cfg(any(feature = "lab", feature = "proxy"))]
 pub(crate) mod document;
 mod effective;
 mod hocon;
@@ -26,6 +26,8 @@ mod path;
 mod problem;
 mod read;
 mod rules;
+#[cfg(any(feature = "lab", feature = "proxy"))]
+pub(crate) mod section;
 mod settings;
 
 pub use all::Settings;

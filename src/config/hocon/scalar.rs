@@ -76,6 +76,16 @@ impl Scalar {
         })
     }
 
+    /// A number of bytes that is not negative; a bare number is in bytes.
+    #[cfg(feature = "proxy")]
+    pub(in crate::config) fn bytes(&self) -> Option<u64> {
+        let text = self.text.trim_matches(|c| c == '\n' || is_space(c));
+        let digits = text.trim_end_matches(char::is_alphabetic);
+        let unit = bytes_in(&text[digits.len()..])?;
+        let digits = digits.trim_end_matches(|c| c == '\n' || is_space(c));
+        digits.parse::<u64>().ok()?.checked_mul(unit)
+    }
+
     /// A finite number.
     pub(in crate::config) fn number(&self) -> Option<f64> {
         number(&self.text)
@@ -112,6 +122,21 @@ fn nanos_in(unit: &str) -> Option<u64> {
         "m" | "minute" | "minutes" => 60 * 1_000_000_000,
         "h" | "hour" | "hours" => 3_600 * 1_000_000_000,
         "d" | "day" | "days" => 86_400 * 1_000_000_000,
+        _ => return None,
+    })
+}
+
+/// Bytes in a unit. A letter alone is a power of two, as in the reference implementation.
+#[cfg(feature = "proxy")]
+fn bytes_in(unit: &str) -> Option<u64> {
+    Some(match unit {
+        "" | "B" | "b" | "byte" | "bytes" => 1,
+        "kB" | "kilobyte" | "kilobytes" => 1_000,
+        "MB" | "megabyte" | "megabytes" => 1_000_000,
+        "GB" | "gigabyte" | "gigabytes" => 1_000_000_000,
+        "K" | "k" | "Ki" | "KiB" | "kibibyte" | "kibibytes" => 1 << 10,
+        "M" | "m" | "Mi" | "MiB" | "mebibyte" | "mebibytes" => 1 << 20,
+        "G" | "g" | "Gi" | "GiB" | "gibibyte" | "gibibytes" => 1 << 30,
         _ => return None,
     })
 }

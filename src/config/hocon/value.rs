@@ -67,7 +67,7 @@ impl Value {
     }
 
     /// The items of a list.
-    #[cfg(feature = "lab")]
+    #[cfg(any(feature = "lab", feature = "proxy"))]
     pub(in crate::config) fn items(&self) -> Option<Vec<Value>> {
         let Content::List(items) = &*self.content else { return None };
         Some(items.iter().map(|item| Value { brought: self.brought.or(item.brought), ..item.clone() }).collect())

@@ -1,6 +1,20 @@
 //! What a reverse proxy is told: where it listens, what it proxies, and how.
 //!
 //! `kanaloa.proxy` in `reference.conf` explains every key with its default.
+//!
+//! # Files of KrakenD
+//!
+//! A file whose top has `endpoints` was written for [KrakenD](https://www.krakend.io) and works as it stands, if all it asks
+//! for is a proxy: each endpoint with one backend is a route. Its dispatcher is called `GET /users/{id}`, and what
+//! `kanaloa.dispatchers` says of that name holds for it, but for what the endpoint itself says: `concurrent_calls`, and
+//! `timeout` as the service timeout. Where KrakenD would do more, the key that says so is an error.
+
+mod krakend;
+mod read;
+mod route;
+#[cfg(test)]
+mod tests;
+mod values;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +26,19 @@ use hyper::{Method, StatusCode};
 use super::route::{PathMatch, Rewrite};
 use crate::Priority;
 use crate::config::DispatcherSettings;
+
+/// What the command line says, over all files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommandLine {
+    /// Where to listen for clients.
+    pub listen: Option<SocketAddr>,
+    /// Where to tell how it is.
+    pub admin: Option<SocketAddr>,
+    /// How many threads to work on.
+    pub threads: Option<usize>,
+    /// URLs of upstreams, for a single route over `kanaloa.proxy.default-route`.
+    pub upstreams: Vec<String>,
+}
 
 /// The settings of a reverse proxy.
 #[derive(Debug, Clone, PartialEq)]

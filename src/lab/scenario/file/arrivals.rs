@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::LONGEST;
-use super::section::{Bounds, Section};
 use crate::config::document::{Document, Node};
+use crate::config::section::{Bounds, Section};
 use crate::lab::scenario::{Arrivals, CLASSES, Process};
 
 const KEYS: &[&str] = &["process", "deadline", "told", "classes", "users", "heavy-user"];

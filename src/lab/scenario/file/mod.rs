@@ -5,7 +5,6 @@
 
 mod arrivals;
 mod phases;
-mod section;
 mod service;
 
 use std::time::Duration;
@@ -13,7 +12,7 @@ use std::time::Duration;
 use super::{Override, Scenario, ScenarioError};
 use crate::config::DispatcherSettings;
 use crate::config::document::{Document, Node, Source};
-use section::{Bounds, Section};
+use crate::config::section::{Bounds, Section};
 
 const KEYS: &[&str] =
     &["name", "seed", "warm-up", "kanaloas", "repeat", "services", "arrivals", "phases", "dispatcher"];

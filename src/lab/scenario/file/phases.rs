@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::arrivals::{Classes, by_class};
-use super::section::{Bounds, Section, duration, in_hours, items};
 use super::service::{Change, Services};
 use super::{LONGEST, MOST_REQUESTS};
 use crate::config::document::{Document, Node, nearest};
+use crate::config::section::{Bounds, Section, duration, in_hours, items};
 use crate::lab::outcome::STEP;
 use crate::lab::scenario::{CLASSES, Phase};
 

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::section::{Bounds, Section, duration, items, whole};
 use super::{LONGEST, NAME, is_name};
 use crate::config::document::{Document, Node};
+use crate::config::section::{Bounds, Section, duration, items, whole};
 use crate::lab::scenario::{Discipline, Distribution, OnCancel, Service, ServiceTime};
 
 /// What both a service and its change in a phase may say.
