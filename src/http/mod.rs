@@ -1,5 +1,19 @@
 //! An HTTP reverse proxy: overload protection in front of any HTTP service.
+//!
+//! ```text
+//! client ─► server ─► proxy: check, route, headers ─► dispatcher ─► upstream handler ─► upstream
+//! ```
 
+mod admin;
+pub(crate) mod answer;
+pub(crate) mod headers;
+mod patience;
+mod proxy;
+mod reverse_proxy;
 pub mod route;
 pub(crate) mod server;
 pub mod settings;
+mod status;
+
+pub use reverse_proxy::{Drained, ProxyError, ReverseProxy};
+pub use status::{ProxyStatus, Requests, RouteStatus, UpstreamStatus};

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::proxy::Route;
 use super::reverse_proxy::Overview;
-use super::settings::Upstreams;
 use crate::{CircuitState, DispatcherState, DispatcherStatus, PoolState, PoolStatus, Totals};
 
 /// What can be seen of a reverse proxy at one moment; `/status` shows it as JSON.

@@ -1,6 +1,5 @@
 //! Connections to upstreams.
 
-use std::future::{Ready, ready};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,12 +7,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready as poll_ready};
 use std::time::Duration;
 
-use futures::future::Either;
 use hyper::http::Uri;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::dns::{GaiAddrs, GaiFuture, GaiResolver, Name};
+use hyper_util::client::legacy::connect::dns::{GaiFuture, GaiResolver, Name};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -140,9 +138,9 @@ pub(crate) enum Resolver {
 }
 
 impl Service<Name> for Resolver {
-    type Response = Either<GaiAddrs, std::iter::Once<SocketAddr>>;
+    type Response = std::vec::IntoIter<SocketAddr>;
     type Error = io::Error;
-    type Future = Either<Resolving, Ready<Result<Self::Response, io::Error>>>;
+    type Future = Resolving;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
         match self {
@@ -151,21 +149,28 @@ impl Service<Name> for Resolver {
         }
     }
 
-    fn call(&mut self, name: Name) -> Self::Future {
+    fn call(&mut self, name: Name) -> Resolving {
         match self {
-            Resolver::System(system) => Either::Left(Resolving(system.call(name))),
-            Resolver::Fixed(address) => Either::Right(ready(Ok(Either::Right(std::iter::once(*address))))),
+            Resolver::System(system) => Resolving::System(system.call(name)),
+            Resolver::Fixed(address) => Resolving::Fixed(*address),
         }
     }
 }
 
-/// The system's answer to come.
-pub(crate) struct Resolving(GaiFuture);
+/// Addresses to come.
+pub(crate) enum Resolving {
+    System(GaiFuture),
+    Fixed(SocketAddr),
+}
 
 impl Future for Resolving {
-    type Output = Result<Either<GaiAddrs, std::iter::Once<SocketAddr>>, io::Error>;
+    type Output = Result<std::vec::IntoIter<SocketAddr>, io::Error>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map_ok(Either::Left)
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(match self.get_mut() {
+            Resolving::System(system) => poll_ready!(Pin::new(system).poll(cx))?.collect::<Vec<_>>(),
+            Resolving::Fixed(address) => vec![*address],
+        }
+        .into_iter()))
     }
 }

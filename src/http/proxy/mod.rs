@@ -13,6 +13,7 @@ mod body;
 mod connect;
 mod download;
 mod outgoing;
+mod route;
 mod routes;
 mod tunnel;
 mod upload;
@@ -23,30 +24,32 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http_body_util::Full;
-use hyper::body::{Body, Incoming};
-use hyper::header::{self, HeaderValue};
+use hyper::body::Incoming;
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode, Version};
-use tokio::time::Instant;
+use hyper::upgrade::OnUpgrade;
+use hyper::{Request, Response, Version};
 
 use self::body::AnswerBody;
-use self::outgoing::{Head, Outgoing, OutgoingBody};
-pub(crate) use self::routes::{Route, Routes, RoutesError};
+use self::outgoing::Upgrade;
+pub(crate) use self::route::Route;
+pub(crate) use self::routes::{Routes, RoutesError};
 pub(crate) use self::tunnel::Tunnels;
-use self::upload::{Kept, Upload, UploadError};
-use self::upstream::{Answer, Answered, UpstreamError};
-use super::answer::{Own, Reason};
-use super::headers;
+use self::upload::UploadError;
+use self::upstream::{Answered, UpstreamError};
+use super::answer::{Form, Reason, answer};
+use super::headers::check::check;
+use super::headers::hop_by_hop;
 use super::server::{Client, Serve};
-use super::settings::{BeyondRetryBuffer, ServerSettings};
-use crate::{CallError, CopyFailure, Failure, Work};
+use super::settings::ServerSettings;
+use crate::{CallError, CopyFailure, Failure};
 
 /// Answers the requests of one thread's clients. Clones share everything.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Proxy {
     shared: Arc<Shared>,
 }
 
+#[derive(Debug)]
 struct Shared {
     routes: ArcSwap<Routes>,
     limits: ArcSwap<ServerSettings>,
@@ -81,10 +84,11 @@ impl Serve for Proxy {
     fn serve(&self, request: Request<Incoming>, client: Client) -> impl Future<Output = Response<AnswerBody>> + 'static {
         let shared = Arc::clone(&self.shared);
         async move {
-            let asker = Asker::of(&request);
-            match shared.forward(request, client).await {
+            let (parts, body) = request.into_parts();
+            let form = Form::of(&parts);
+            match shared.forward(parts, body, client).await {
                 Ok(response) => response,
-                Err(reason) => reason.answer(&asker).map(|body| AnswerBody::Own(Full::new(body))),
+                Err(reason) => answer(&reason, form).map(|body| AnswerBody::Own(Full::new(body))),
             }
         }
     }
@@ -96,19 +100,82 @@ impl Shared {
     /// # Errors
     ///
     /// Why it is not.
-    async fn forward(&self, mut request: Request<Incoming>, client: Client) -> Result<Response<AnswerBody>, Reason> {
-        let limits = self.limits.load();
+    async fn forward(
+        &self,
+        mut parts: Parts,
+        body: Incoming,
+        client: Client,
+    ) -> Result<Response<AnswerBody>, Reason> {
+        let body_idle_timeout = {
+            let limits = self.limits.load();
+            check(&parts, &limits)?;
+            limits.request_body_idle_timeout
+        };
         let route = {
             let routes = self.routes.load();
-            let index = routes.table.find(&request)?;
+            let index = routes.table.find(&parts)?;
             Arc::clone(&routes.routes[index])
         };
-        let upgrade = headers::upgrade(&request).then(|| hyper::upgrade::on(&mut request));
-        let (mut parts, body) = request.into_parts();
-        let work = route.work(&mut parts, client, upgrade.is_some())?;
-        let idle_timeout = limits.request_body_idle_timeout;
-        drop(limits);
-        let body = route.body(body, work.may_repeat, idle_timeout).await?;
-        self.call(&route, work.with(body, upgrade)).await
+        let protocol = hop_by_hop::upgrade(parts.version, &parts.headers);
+        let upgrade = protocol.and_then(|protocol| {
+            let client = parts.extensions.remove::<OnUpgrade>()?;
+            Some(Upgrade { protocol, client })
+        });
+        let work = route.work(parts, body, upgrade, client, body_idle_timeout).await?;
+        match route.dispatcher.call(work).await {
+            Ok(Answered::Response(answer)) => Ok(self.pass_on(*answer)),
+            Ok(Answered::ClientFault(fault)) => Err(fault.into()),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// What a client gets whose request came to nothing: the upstream's own words, if it has said something.
+    fn fail(&self, error: CallError<UpstreamError>) -> Result<Response<AnswerBody>, Reason> {
+        match error {
+            CallError::Rejected(rejection) => Err(rejection.into()),
+            CallError::TimedOut(timeout) => Err(timeout.into()),
+            CallError::Failed(failure) => match failure {
+                Failure::Service(UpstreamError::Status(answer)) => Ok(self.pass_on(*answer)),
+                Failure::Service(UpstreamError::NoConnection(_)) => Err(Reason::NoConnection),
+                Failure::Service(UpstreamError::BrokenOff(_)) | Failure::Unanswered => Err(Reason::UpstreamFailed),
+                Failure::Copies(copies) => match most_telling(copies) {
+                    Some(error) => self.fail(error),
+                    None => Err(Reason::UpstreamFailed),
+                },
+                Failure::CutOff => Err(Reason::CutOff),
+                Failure::Panicked(_) | Failure::HandlerGone => Err(Reason::HandlerGone),
+            },
+        }
+    }
+
+    /// An upstream's answer as the client gets it.
+    fn pass_on(&self, answer: upstream::Answer) -> Response<AnswerBody> {
+        let (mut parts, body) = answer.response.into_parts();
+        let protocol = hop_by_hop::upgrade(Version::HTTP_11, &parts.headers);
+        hop_by_hop::remove(&mut parts.headers);
+        // What the client speaks, its server knows.
+        parts.version = Version::HTTP_11;
+        if let (Some((client, upstream)), Some(protocol)) = (answer.upgrade, protocol) {
+            hop_by_hop::put_upgrade(&mut parts.headers, protocol);
+            self.tunnels.carry(client, upstream);
+        }
+        Response::from_parts(parts, AnswerBody::Upstream(body))
+    }
+}
+
+/// Of what copies came to, what says most: the last that an upstream has said itself, or else the last.
+fn most_telling(mut copies: Vec<CopyFailure<UpstreamError>>) -> Option<CallError<UpstreamError>> {
+    let is_said = |copy: &CopyFailure<_>| matches!(copy.error, CallError::Failed(Failure::Service(UpstreamError::Status(_))));
+    let last = copies.iter().rposition(is_said).or(copies.len().checked_sub(1))?;
+    Some(copies.swap_remove(last).error)
+}
+
+impl From<UploadError> for Reason {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::TooLarge => Reason::BodyTooLarge,
+            UploadError::TimedOut => Reason::RequestTooSlow,
+            UploadError::BrokenOff => Reason::RequestBroken,
+        }
     }
 }

@@ -8,14 +8,14 @@ use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use tokio::time::Instant;
 
-use super::Refused;
 use super::outgoing::{Head, Outgoing, OutgoingBody, Upgrade};
 use super::routes::Dispatcher;
 use super::upload::{Kept, Upload, UploadError};
 use super::upstream::{Answered, UpstreamError};
 use crate::Work;
+use crate::http::answer::Reason;
 use crate::http::headers::{deadline, filter, forwarded, hop_by_hop, host, idempotent, priority};
-use crate::http::route::target;
+use crate::http::route::rewrite::target;
 use crate::http::server::Client;
 use crate::http::settings::{BeyondRetryBuffer, RouteSettings};
 
@@ -50,7 +50,7 @@ impl Route {
         upgrade: Option<Upgrade>,
         client: Client,
         body_idle_timeout: Duration,
-    ) -> Result<ProxyWork, Refused> {
+    ) -> Result<ProxyWork, Reason> {
         let route = &self.settings;
         // Read before anything is waited for: it counts from when the request was there.
         let deadline = deadline::read(&parts.headers)?.and_then(|left| Instant::now().checked_add(left));
@@ -80,7 +80,7 @@ impl Route {
         })
     }
 
-    fn head(&self, parts: Parts, client: Client) -> Result<Head, Refused> {
+    fn head(&self, parts: Parts, client: Client) -> Result<Head, Reason> {
         let route = &self.settings;
         let path_and_query = target(
             &parts.uri,
@@ -94,11 +94,12 @@ impl Route {
         // Answered here, when an upstream wants the body.
         headers.remove(header::EXPECT);
         filter::keep(&mut headers, route.request_headers.as_deref());
-        forwarded::write(&mut headers, route.forwarded, client, host.as_ref());
+        let known = forwarded::Known::new(client.address.ip(), client.is_tls);
+        known.tell(&mut headers, route.forwarded, host.as_ref());
         Ok(Head { method, path_and_query, headers, host })
     }
 
-    async fn body(&self, upload: Upload, may_repeat: bool) -> Result<OutgoingBody, Refused> {
+    async fn body(&self, upload: Upload, may_repeat: bool) -> Result<OutgoingBody, Reason> {
         if !may_repeat {
             return Ok(OutgoingBody::Stream(upload));
         }
@@ -106,7 +107,7 @@ impl Route {
             Kept::Whole(body) => OutgoingBody::Kept(body),
             Kept::Part(upload) => match self.settings.beyond_retry_buffer {
                 BeyondRetryBuffer::SendOnce => OutgoingBody::Stream(upload),
-                BeyondRetryBuffer::Refuse => return Err(Refused::BeyondRetryBuffer),
+                BeyondRetryBuffer::Refuse => return Err(Reason::BodyTooLarge),
             },
         })
     }

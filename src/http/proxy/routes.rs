@@ -12,7 +12,7 @@ use super::connect::{Clients, TrustError};
 use super::outgoing::Outgoing;
 use super::route::Route;
 use super::upstream::{Answered, Manner, UpstreamError, UpstreamHandler};
-use crate::http::route::Table;
+use crate::http::route::table::Table;
 use crate::http::settings::{RouteSettings, Scheme, Upstream, Upstreams};
 use crate::{DispatcherHandle, DnsProvider, HandlerSource, InvalidDnsName, PushingDispatcher, StartError};
 

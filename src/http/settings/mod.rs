@@ -95,6 +95,24 @@ pub struct ServerSettings {
     pub drain_timeout: Duration,
 }
 
+impl ServerSettings {
+    /// For those who look at how a proxy is.
+    pub(crate) fn for_admin() -> Self {
+        ServerSettings {
+            max_connections: 256,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            request_body_idle_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+            max_uri_length: 8_192,
+            max_header_size: 32_768,
+            max_headers: 100,
+            max_concurrent_streams: 100,
+            drain_timeout: Duration::ZERO,
+        }
+    }
+}
+
 /// One route: which requests it takes, and what becomes of them.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
