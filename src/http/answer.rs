@@ -1,0 +1,450 @@
+//! The proxy's own answers.
+//!
+//! Under overload they are most of what it does, so all but the rarest are put together from parts that are there.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::header::{
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
+use hyper::http::request::Parts;
+use hyper::{Method, Response, StatusCode};
+
+use super::headers::check::Refusal;
+use super::route::rewrite::NoTarget;
+use super::route::table::NoRoute;
+use crate::{Rejection, Timeout};
+
+static REASON: HeaderName = HeaderName::from_static("kanaloa-reason");
+static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+static GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+
+/// Why the proxy answers instead of an upstream.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Reason {
+    /// The dispatcher has not taken it.
+    Rejected(Rejection),
+    /// The upstream has not answered in time.
+    TimedOut(Timeout),
+    /// No connection to the upstream could be made.
+    NoConnection,
+    /// The upstream broke off, or what it sent is no answer.
+    UpstreamFailed,
+    /// The route was removed, or the proxy ended, before the upstream answered.
+    CutOff,
+    /// What hands requests to the upstream has ended or panicked.
+    HandlerGone,
+    /// The request is not let in, whatever the load.
+    Refused(Refusal),
+    /// No route takes it.
+    NoRoute(NoRoute),
+    /// Its route has no place for it on the upstream.
+    NoTarget(NoTarget),
+    /// Its body is larger than the route allows.
+    BodyTooLarge,
+    /// Its head or body has not come in time.
+    RequestTooSlow,
+}
+
+/// How an answer is to be written: read from a request before it is handed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Form {
+    kind: Kind,
+    is_head: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Json,
+    Grpc,
+}
+
+/// What there is to say, ready to be sent.
+struct Said {
+    status: StatusCode,
+    reason: HeaderValue,
+    grpc_status: HeaderValue,
+    grpc_message: HeaderValue,
+    message: &'static str,
+    text: (&'static str, HeaderValue),
+    json: (&'static str, HeaderValue),
+}
+
+/// A length as text, at compile time.
+const fn digits<const N: usize>(mut number: usize) -> [u8; N] {
+    let mut digits = [b'0'; N];
+    let mut place = N;
+    while place > 0 {
+        place -= 1;
+        digits[place] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    assert!(number == 0);
+    digits
+}
+
+macro_rules! length {
+    ($text:expr) => {{
+        const LENGTH: usize = $text.len();
+        const DIGITS: [u8; if LENGTH < 100 { 2 } else { 3 }] = digits(LENGTH);
+        match str::from_utf8(&DIGITS) {
+            Ok(digits) => HeaderValue::from_static(digits),
+            Err(_) => panic!(),
+        }
+    }};
+}
+
+/// The message is ASCII without `"`, `\` and `%`, so that it stands in JSON and in `grpc-message` as it is.
+macro_rules! said {
+    ($($name:ident = $status:ident $code:literal $reason:literal, grpc $grpc:literal: $message:literal;)*) => {$(
+        static $name: Said = {
+            const TEXT: &str = concat!($code, " ", $reason, ": ", $message, "\n");
+            const JSON: &str =
+                concat!("{\"error\":{\"status\":", $code, ",\"reason\":\"", $reason, "\",\"message\":\"", $message, "\"}}\n");
+            Said {
+                status: StatusCode::$status,
+                reason: HeaderValue::from_static($reason),
+                grpc_status: HeaderValue::from_static($grpc),
+                grpc_message: HeaderValue::from_static($message),
+                message: $message,
+                text: (TEXT, length!(TEXT)),
+                json: (JSON, length!(JSON)),
+            }
+        };)*
+
+        #[cfg(test)]
+        static ALL: &[(&Said, u16)] = &[$((&$name, $code)),*];
+    };
+}
+
+said! {
+    OVER_CAPACITY = SERVICE_UNAVAILABLE 503 "over-capacity", grpc "14":
+        "more requests arrive than the service can handle; try again later";
+    WAITED_TOO_LONG = SERVICE_UNAVAILABLE 503 "waited-too-long", grpc "14":
+        "the request has waited for so long that it would not be answered in time; try again later";
+    QUEUE_FULL = SERVICE_UNAVAILABLE 503 "queue-full", grpc "14":
+        "as many requests wait for the service as may; try again later";
+    DEADLINE_CANNOT_BE_MET = SERVICE_UNAVAILABLE 503 "deadline-cannot-be-met", grpc "14":
+        "the answer would come after the deadline of the request; allow more time or try again later";
+    NO_HANDLERS = SERVICE_UNAVAILABLE 503 "no-handlers", grpc "14":
+        "no instance of the service takes requests; try again later";
+    SHUTTING_DOWN = SERVICE_UNAVAILABLE 503 "shutting-down", grpc "14":
+        "the proxy takes no more requests; try again on another connection";
+    REJECTED = SERVICE_UNAVAILABLE 503 "rejected", grpc "14":
+        "the request was not handed to the service; try again later";
+    SERVICE_TIMEOUT = GATEWAY_TIMEOUT 504 "service-timeout", grpc "4":
+        "the service has not answered in time";
+    REQUEST_TIMEOUT = GATEWAY_TIMEOUT 504 "request-timeout", grpc "4":
+        "the request was not answered in time";
+    DEADLINE = GATEWAY_TIMEOUT 504 "deadline", grpc "4":
+        "the service has not answered before the deadline of the request";
+    TIMED_OUT = GATEWAY_TIMEOUT 504 "timed-out", grpc "4":
+        "there was no answer in time";
+    NO_CONNECTION = BAD_GATEWAY 502 "no-connection", grpc "14":
+        "no connection to the service could be made; try again later";
+    UPSTREAM_FAILED = BAD_GATEWAY 502 "upstream-failed", grpc "14":
+        "the service broke off, or its answer is not valid";
+    CUT_OFF = SERVICE_UNAVAILABLE 503 "cut-off", grpc "14":
+        "the proxy stopped waiting for the service before it answered, as it ends or has changed";
+    HANDLER_GONE = BAD_GATEWAY 502 "handler-gone", grpc "14":
+        "what hands requests to the service ended before it answered";
+    BODY_TOO_LARGE = PAYLOAD_TOO_LARGE 413 "body-too-large", grpc "8":
+        "the body of the request is larger than the proxy allows; send less";
+    REQUEST_TOO_SLOW = REQUEST_TIMEOUT 408 "request-too-slow", grpc "4":
+        "the request did not arrive in time";
+    NOT_FOUND = NOT_FOUND 404 "no-route", grpc "12":
+        "nothing is served for this host and path";
+    METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED 405 "method-not-allowed", grpc "12":
+        "nothing is served for this method; see the Allow header for those that are";
+    NOT_A_FORWARD_PROXY = METHOD_NOT_ALLOWED 405 "method-not-allowed", grpc "12":
+        "this is not a forward proxy: CONNECT and TRACE are not allowed";
+    URI_TOO_LONG = URI_TOO_LONG 414 "uri-too-long", grpc "8":
+        "the path and query are longer than the proxy allows; send less";
+    HEAD_TOO_LARGE = REQUEST_HEADER_FIELDS_TOO_LARGE 431 "head-too-large", grpc "8":
+        "the headers are larger than the proxy allows; send less";
+    TOO_MANY_HEADERS = REQUEST_HEADER_FIELDS_TOO_LARGE 431 "too-many-headers", grpc "8":
+        "there are more headers than the proxy allows; send fewer";
+    BAD_PATH = BAD_REQUEST 400 "bad-path", grpc "13":
+        "the path is not valid: it has a dot segment, a NUL or a percent sign without two hexadecimal digits";
+    BAD_TARGET = BAD_REQUEST 400 "bad-path", grpc "13":
+        "the path cannot be rewritten to one of the service";
+    NO_HOST = BAD_REQUEST 400 "bad-host", grpc "13":
+        "the Host header is missing";
+    SEVERAL_HOSTS = BAD_REQUEST 400 "bad-host", grpc "13":
+        "there is more than one Host header";
+    BAD_HOST = BAD_REQUEST 400 "bad-host", grpc "13":
+        "the host is not valid: it is to be a name or an address, and perhaps a port";
+    OTHER_HOST = BAD_REQUEST 400 "bad-host", grpc "13":
+        "the Host header and the target of the request name different hosts";
+    BAD_CONTENT_LENGTH = BAD_REQUEST 400 "bad-length", grpc "13":
+        "the Content-Length is not one number";
+    BAD_TRANSFER_ENCODING = BAD_REQUEST 400 "bad-length", grpc "13":
+        "the Transfer-Encoding is not chunked alone";
+    TWO_LENGTHS = BAD_REQUEST 400 "bad-length", grpc "13":
+        "there are both a Content-Length and a Transfer-Encoding";
+    BAD_CONNECTION = BAD_REQUEST 400 "bad-connection", grpc "13":
+        "the Connection header names a header that is not for this connection";
+    BAD_DEADLINE = BAD_REQUEST 400 "bad-deadline", grpc "13":
+        "the deadline is not valid";
+}
+
+impl Reason {
+    /// The value of `kanaloa-reason`.
+    pub(crate) fn name(&self) -> &'static str {
+        // It was made from text.
+        self.said().reason.to_str().unwrap_or_default()
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.said().status
+    }
+
+    fn said(&self) -> &'static Said {
+        match self {
+            Reason::Rejected(Rejection::OverCapacity { .. }) => &OVER_CAPACITY,
+            Reason::Rejected(Rejection::WaitedTooLong { .. }) => &WAITED_TOO_LONG,
+            Reason::Rejected(Rejection::QueueFull { .. }) => &QUEUE_FULL,
+            Reason::Rejected(Rejection::DeadlineCannotBeMet { .. }) => &DEADLINE_CANNOT_BE_MET,
+            Reason::Rejected(Rejection::NoHandlers) => &NO_HANDLERS,
+            Reason::Rejected(Rejection::ShuttingDown) => &SHUTTING_DOWN,
+            Reason::TimedOut(Timeout::Service(_)) => &SERVICE_TIMEOUT,
+            Reason::TimedOut(Timeout::Request(_)) => &REQUEST_TIMEOUT,
+            Reason::TimedOut(Timeout::Deadline) => &DEADLINE,
+            Reason::NoConnection => &NO_CONNECTION,
+            Reason::UpstreamFailed => &UPSTREAM_FAILED,
+            Reason::CutOff => &CUT_OFF,
+            Reason::HandlerGone => &HANDLER_GONE,
+            Reason::NoRoute(NoRoute::NotFound) => &NOT_FOUND,
+            Reason::NoRoute(NoRoute::MethodNotAllowed(_)) => &METHOD_NOT_ALLOWED,
+            Reason::NoTarget(_) => &BAD_TARGET,
+            Reason::BodyTooLarge => &BODY_TOO_LARGE,
+            Reason::RequestTooSlow => &REQUEST_TOO_SLOW,
+            Reason::Refused(refusal) => match refusal {
+                Refusal::UriTooLong => &URI_TOO_LONG,
+                Refusal::HeadTooLarge => &HEAD_TOO_LARGE,
+                Refusal::TooManyHeaders => &TOO_MANY_HEADERS,
+                Refusal::BadPath => &BAD_PATH,
+                Refusal::NoHost => &NO_HOST,
+                Refusal::SeveralHosts => &SEVERAL_HOSTS,
+                Refusal::BadHost => &BAD_HOST,
+                Refusal::OtherHost => &OTHER_HOST,
+                Refusal::BadContentLength => &BAD_CONTENT_LENGTH,
+                Refusal::BadTransferEncoding => &BAD_TRANSFER_ENCODING,
+                Refusal::TwoLengths => &TWO_LENGTHS,
+                Refusal::BadConnection => &BAD_CONNECTION,
+                Refusal::Method => &NOT_A_FORWARD_PROXY,
+                Refusal::BadDeadline(..) => &BAD_DEADLINE,
+            },
+        }
+    }
+
+    /// What is to be said beyond what is there.
+    fn detail(&self) -> Option<String> {
+        match self {
+            Reason::Refused(refusal @ Refusal::BadDeadline(..)) => Some(refusal.to_string()),
+            _ => None,
+        }
+    }
+
+    /// How long to stay away.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Reason::Rejected(rejection) => Some(match rejection {
+                Rejection::OverCapacity { expected_wait, .. } => *expected_wait,
+                Rejection::WaitedTooLong { waited, .. } => *waited,
+                Rejection::DeadlineCannotBeMet { expected, .. } => *expected,
+                Rejection::QueueFull { .. } | Rejection::NoHandlers | Rejection::ShuttingDown => Duration::ZERO,
+            }),
+            Reason::CutOff => Some(Duration::ZERO),
+            _ => None,
+        }
+    }
+}
+
+impl From<Rejection> for Reason {
+    fn from(rejection: Rejection) -> Self {
+        Reason::Rejected(rejection)
+    }
+}
+
+impl From<Timeout> for Reason {
+    fn from(timeout: Timeout) -> Self {
+        Reason::TimedOut(timeout)
+    }
+}
+
+impl From<Refusal> for Reason {
+    fn from(refusal: Refusal) -> Self {
+        Reason::Refused(refusal)
+    }
+}
+
+impl From<NoRoute> for Reason {
+    fn from(no_route: NoRoute) -> Self {
+        Reason::NoRoute(no_route)
+    }
+}
+
+impl From<NoTarget> for Reason {
+    fn from(no_target: NoTarget) -> Self {
+        Reason::NoTarget(no_target)
+    }
+}
+
+impl Form {
+    /// gRPC for a request of gRPC, JSON if the request prefers that to text, and text for all others.
+    pub(crate) fn of(request: &Parts) -> Self {
+        let is_grpc = request.headers.get(CONTENT_TYPE).is_some_and(|content| is_grpc(content.as_bytes()));
+        let kind = match request.headers.get(ACCEPT) {
+            _ if is_grpc => Kind::Grpc,
+            Some(accept) if accept.to_str().is_ok_and(prefers_json) => Kind::Json,
+            _ => Kind::Text,
+        };
+        Form { kind, is_head: request.method == Method::HEAD }
+    }
+}
+
+/// Not `application/grpc-web`, which has its trailers in the body.
+fn is_grpc(content_type: &[u8]) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    content_type.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
+        && matches!(content_type.get(GRPC.len()), None | Some(b'+' | b';' | b' '))
+}
+
+/// Whether a list of media types names JSON at least as high as text. `*/*` names neither.
+fn prefers_json(accept: &str) -> bool {
+    let (mut json, mut text) = (0, 0);
+    for range in accept.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let Some((main, sub)) = parts.next().and_then(|name| name.split_once('/')) else { continue };
+        let is_json = ends_with(sub, "json") && (sub.len() == 4 || ends_with(sub, "+json"));
+        let is_json = is_json || (sub == "*" && main.eq_ignore_ascii_case("application"));
+        let is_text = main.eq_ignore_ascii_case("text") && !is_json;
+        if !is_json && !is_text {
+            continue;
+        }
+        let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        let quality = quality.map_or(1000, thousandths);
+        let best = if is_json { &mut json } else { &mut text };
+        *best = quality.max(*best);
+    }
+    json > 0 && json >= text
+}
+
+fn ends_with(text: &str, end: &str) -> bool {
+    text.len() >= end.len() && text.as_bytes()[text.len() - end.len()..].eq_ignore_ascii_case(end.as_bytes())
+}
+
+/// A quality of 0 to 1 with up to three digits; what is none counts nothing.
+fn thousandths(quality: &str) -> u32 {
+    let (whole, part) = quality.split_once('.').unwrap_or((quality, ""));
+    if part.len() > 3 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+        return 0;
+    }
+    let part = part.bytes().chain(*b"000").take(3).fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+    match whole {
+        "0" => part,
+        "1" => 1000,
+        _ => 0,
+    }
+}
+
+/// The proxy's own answer.
+pub(crate) fn answer(reason: &Reason, form: Form) -> Response<Bytes> {
+    let said = reason.said();
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(&REASON, said.reason.clone());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(pause) = reason.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(seconds(pause)));
+    }
+    match reason {
+        Reason::NoRoute(NoRoute::MethodNotAllowed(methods)) => {
+            headers.insert(ALLOW, allowed(methods));
+        }
+        Reason::Refused(Refusal::Method) => {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+        }
+        _ => {}
+    }
+    let detail = reason.detail();
+    let mut status = said.status;
+    let body = match form.kind {
+        Kind::Grpc => {
+            status = StatusCode::OK;
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+            headers.insert(&GRPC_STATUS, said.grpc_status.clone());
+            let message = detail.and_then(|detail| HeaderValue::try_from(percent_encoded(&detail)).ok());
+            headers.insert(&GRPC_MESSAGE, message.unwrap_or_else(|| said.grpc_message.clone()));
+            Bytes::new()
+        }
+        kind => {
+            let (content_type, (body, length)) = match kind {
+                Kind::Json => ("application/json", &said.json),
+                _ => ("text/plain; charset=utf-8", &said.text),
+            };
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            let (body, length) = match detail {
+                None => (Bytes::from_static(body.as_bytes()), length.clone()),
+                Some(detail) => {
+                    let body = written(said, &detail, kind);
+                    let length = HeaderValue::from(body.len());
+                    (Bytes::from(body), length)
+                }
+            };
+            headers.insert(CONTENT_LENGTH, length);
+            if form.is_head { Bytes::new() } else { body }
+        }
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// A body with a message of its own.
+fn written(said: &Said, message: &str, kind: Kind) -> String {
+    let (status, reason) = (said.status.as_u16(), said.reason.to_str().unwrap_or_default());
+    match kind {
+        Kind::Json => {
+            let error = serde_json::json!({"error": {"status": status, "reason": reason, "message": message}});
+            format!("{error}\n")
+        }
+        _ => format!("{status} {reason}: {message}\n"),
+    }
+}
+
+/// Whole seconds: at least 1, so that nobody comes back at once, and at most 60, as what is expected changes.
+fn seconds(pause: Duration) -> &'static str {
+    const SECONDS: [&str; 60] = [
+        "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20",
+        "21", "22", "23", "24", "25", "26", "27", "28", "29", "30", "31", "32", "33", "34", "35", "36", "37", "38",
+        "39", "40", "41", "42", "43", "44", "45", "46", "47", "48", "49", "50", "51", "52", "53", "54", "55", "56",
+        "57", "58", "59", "60",
+    ];
+    let whole = pause.as_secs().saturating_add(u64::from(pause.subsec_nanos() > 0)).clamp(1, SECONDS.len() as u64);
+    SECONDS[whole as usize - 1]
+}
+
+fn allowed(methods: &[Method]) -> HeaderValue {
+    let names: Vec<_> = methods.iter().map(Method::as_str).collect();
+    // Methods are tokens.
+    HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// As gRPC has its messages: visible ASCII stays, but for `%`.
+fn percent_encoded(text: &str) -> String {
+    use std::fmt::Write;
+    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
+        match byte {
+            b' '..=b'~' if byte != b'%' => encoded.push(char::from(byte)),
+            _ => drop(write!(encoded, "%{byte:02X}")),
+        }
+        encoded
+    })
+}
+
+#[cfg(test)]
+mod tests;
