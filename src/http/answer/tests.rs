@@ -100,7 +100,7 @@ fn methods_that_are_allowed_are_told() {
 
 #[test]
 fn all_that_is_said_is_what_it_seems() {
-    for (said, code) in ALL {
+    for (said, code) in said::ALL {
         assert_eq!(said.status.as_u16(), *code);
         assert_eq!(said.text.1, said.text.0.len().to_string());
         assert_eq!(said.json.1, said.json.0.len().to_string());

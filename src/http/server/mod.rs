@@ -60,8 +60,7 @@ pub(crate) trait Serve: Clone + 'static {
     type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + 'static;
 
     /// Answers one request. The future is dropped when the client has left.
-    fn serve(&self, request: Request<Incoming>, client: Client)
-    -> impl Future<Output = Response<Self::Body>> + 'static;
+    fn serve(&self, request: Request<Incoming>, client: Client) -> impl Future<Output = Response<Self::Body>> + 'static;
 }
 
 /// Accepts and serves until told to drain; then ends when all connections have. Each thread [runs](Self::run) it.

@@ -2,6 +2,8 @@
 //!
 //! Under overload they are most of what it does, so all but the rarest are put together from parts that are there.
 
+mod said;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +17,7 @@ use super::headers::check::Refusal;
 use super::route::rewrite::NoTarget;
 use super::route::table::NoRoute;
 use crate::{Rejection, Timeout};
+use said::Said;
 
 static REASON: HeaderName = HeaderName::from_static("kanaloa-reason");
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -61,135 +64,6 @@ enum Kind {
     Grpc,
 }
 
-/// What there is to say, ready to be sent.
-struct Said {
-    status: StatusCode,
-    reason: HeaderValue,
-    grpc_status: HeaderValue,
-    grpc_message: HeaderValue,
-    message: &'static str,
-    text: (&'static str, HeaderValue),
-    json: (&'static str, HeaderValue),
-}
-
-/// A length as text, at compile time.
-const fn digits<const N: usize>(mut number: usize) -> [u8; N] {
-    let mut digits = [b'0'; N];
-    let mut place = N;
-    while place > 0 {
-        place -= 1;
-        digits[place] = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-    assert!(number == 0);
-    digits
-}
-
-macro_rules! length {
-    ($text:expr) => {{
-        const LENGTH: usize = $text.len();
-        const DIGITS: [u8; if LENGTH < 100 { 2 } else { 3 }] = digits(LENGTH);
-        match str::from_utf8(&DIGITS) {
-            Ok(digits) => HeaderValue::from_static(digits),
-            Err(_) => panic!(),
-        }
-    }};
-}
-
-/// The message is ASCII without `"`, `\` and `%`, so that it stands in JSON and in `grpc-message` as it is.
-macro_rules! said {
-    ($($name:ident = $status:ident $code:literal $reason:literal, grpc $grpc:literal: $message:literal;)*) => {$(
-        static $name: Said = {
-            const TEXT: &str = concat!($code, " ", $reason, ": ", $message, "\n");
-            const JSON: &str =
-                concat!("{\"error\":{\"status\":", $code, ",\"reason\":\"", $reason, "\",\"message\":\"", $message, "\"}}\n");
-            Said {
-                status: StatusCode::$status,
-                reason: HeaderValue::from_static($reason),
-                grpc_status: HeaderValue::from_static($grpc),
-                grpc_message: HeaderValue::from_static($message),
-                message: $message,
-                text: (TEXT, length!(TEXT)),
-                json: (JSON, length!(JSON)),
-            }
-        };)*
-
-        #[cfg(test)]
-        static ALL: &[(&Said, u16)] = &[$((&$name, $code)),*];
-    };
-}
-
-said! {
-    OVER_CAPACITY = SERVICE_UNAVAILABLE 503 "over-capacity", grpc "14":
-        "more requests arrive than the service can handle; try again later";
-    WAITED_TOO_LONG = SERVICE_UNAVAILABLE 503 "waited-too-long", grpc "14":
-        "the request has waited for so long that it would not be answered in time; try again later";
-    QUEUE_FULL = SERVICE_UNAVAILABLE 503 "queue-full", grpc "14":
-        "as many requests wait for the service as may; try again later";
-    DEADLINE_CANNOT_BE_MET = SERVICE_UNAVAILABLE 503 "deadline-cannot-be-met", grpc "14":
-        "the answer would come after the deadline of the request; allow more time or try again later";
-    NO_HANDLERS = SERVICE_UNAVAILABLE 503 "no-handlers", grpc "14":
-        "no instance of the service takes requests; try again later";
-    SHUTTING_DOWN = SERVICE_UNAVAILABLE 503 "shutting-down", grpc "14":
-        "the proxy takes no more requests; try again on another connection";
-    REJECTED = SERVICE_UNAVAILABLE 503 "rejected", grpc "14":
-        "the request was not handed to the service; try again later";
-    SERVICE_TIMEOUT = GATEWAY_TIMEOUT 504 "service-timeout", grpc "4":
-        "the service has not answered in time";
-    REQUEST_TIMEOUT = GATEWAY_TIMEOUT 504 "request-timeout", grpc "4":
-        "the request was not answered in time";
-    DEADLINE = GATEWAY_TIMEOUT 504 "deadline", grpc "4":
-        "the service has not answered before the deadline of the request";
-    TIMED_OUT = GATEWAY_TIMEOUT 504 "timed-out", grpc "4":
-        "there was no answer in time";
-    NO_CONNECTION = BAD_GATEWAY 502 "no-connection", grpc "14":
-        "no connection to the service could be made; try again later";
-    UPSTREAM_FAILED = BAD_GATEWAY 502 "upstream-failed", grpc "14":
-        "the service broke off, or its answer is not valid";
-    CUT_OFF = SERVICE_UNAVAILABLE 503 "cut-off", grpc "14":
-        "the proxy stopped waiting for the service before it answered, as it ends or has changed";
-    HANDLER_GONE = BAD_GATEWAY 502 "handler-gone", grpc "14":
-        "what hands requests to the service ended before it answered";
-    BODY_TOO_LARGE = PAYLOAD_TOO_LARGE 413 "body-too-large", grpc "8":
-        "the body of the request is larger than the proxy allows; send less";
-    REQUEST_TOO_SLOW = REQUEST_TIMEOUT 408 "request-too-slow", grpc "4":
-        "the request did not arrive in time";
-    NOT_FOUND = NOT_FOUND 404 "no-route", grpc "12":
-        "nothing is served for this host and path";
-    METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED 405 "method-not-allowed", grpc "12":
-        "nothing is served for this method; see the Allow header for those that are";
-    NOT_A_FORWARD_PROXY = METHOD_NOT_ALLOWED 405 "method-not-allowed", grpc "12":
-        "this is not a forward proxy: CONNECT and TRACE are not allowed";
-    URI_TOO_LONG = URI_TOO_LONG 414 "uri-too-long", grpc "8":
-        "the path and query are longer than the proxy allows; send less";
-    HEAD_TOO_LARGE = REQUEST_HEADER_FIELDS_TOO_LARGE 431 "head-too-large", grpc "8":
-        "the headers are larger than the proxy allows; send less";
-    TOO_MANY_HEADERS = REQUEST_HEADER_FIELDS_TOO_LARGE 431 "too-many-headers", grpc "8":
-        "there are more headers than the proxy allows; send fewer";
-    BAD_PATH = BAD_REQUEST 400 "bad-path", grpc "13":
-        "the path is not valid: it has a dot segment, a NUL or a percent sign without two hexadecimal digits";
-    BAD_TARGET = BAD_REQUEST 400 "bad-path", grpc "13":
-        "the path cannot be rewritten to one of the service";
-    NO_HOST = BAD_REQUEST 400 "bad-host", grpc "13":
-        "the Host header is missing";
-    SEVERAL_HOSTS = BAD_REQUEST 400 "bad-host", grpc "13":
-        "there is more than one Host header";
-    BAD_HOST = BAD_REQUEST 400 "bad-host", grpc "13":
-        "the host is not valid: it is to be a name or an address, and perhaps a port";
-    OTHER_HOST = BAD_REQUEST 400 "bad-host", grpc "13":
-        "the Host header and the target of the request name different hosts";
-    BAD_CONTENT_LENGTH = BAD_REQUEST 400 "bad-length", grpc "13":
-        "the Content-Length is not one number";
-    BAD_TRANSFER_ENCODING = BAD_REQUEST 400 "bad-length", grpc "13":
-        "the Transfer-Encoding is not chunked alone";
-    TWO_LENGTHS = BAD_REQUEST 400 "bad-length", grpc "13":
-        "there are both a Content-Length and a Transfer-Encoding";
-    BAD_CONNECTION = BAD_REQUEST 400 "bad-connection", grpc "13":
-        "the Connection header names a header that is not for this connection";
-    BAD_DEADLINE = BAD_REQUEST 400 "bad-deadline", grpc "13":
-        "the deadline is not valid";
-}
-
 impl Reason {
     /// The value of `kanaloa-reason`.
     pub(crate) fn name(&self) -> &'static str {
@@ -203,39 +77,39 @@ impl Reason {
 
     fn said(&self) -> &'static Said {
         match self {
-            Reason::Rejected(Rejection::OverCapacity { .. }) => &OVER_CAPACITY,
-            Reason::Rejected(Rejection::WaitedTooLong { .. }) => &WAITED_TOO_LONG,
-            Reason::Rejected(Rejection::QueueFull { .. }) => &QUEUE_FULL,
-            Reason::Rejected(Rejection::DeadlineCannotBeMet { .. }) => &DEADLINE_CANNOT_BE_MET,
-            Reason::Rejected(Rejection::NoHandlers) => &NO_HANDLERS,
-            Reason::Rejected(Rejection::ShuttingDown) => &SHUTTING_DOWN,
-            Reason::TimedOut(Timeout::Service(_)) => &SERVICE_TIMEOUT,
-            Reason::TimedOut(Timeout::Request(_)) => &REQUEST_TIMEOUT,
-            Reason::TimedOut(Timeout::Deadline) => &DEADLINE,
-            Reason::NoConnection => &NO_CONNECTION,
-            Reason::UpstreamFailed => &UPSTREAM_FAILED,
-            Reason::CutOff => &CUT_OFF,
-            Reason::HandlerGone => &HANDLER_GONE,
-            Reason::NoRoute(NoRoute::NotFound) => &NOT_FOUND,
-            Reason::NoRoute(NoRoute::MethodNotAllowed(_)) => &METHOD_NOT_ALLOWED,
-            Reason::NoTarget(_) => &BAD_TARGET,
-            Reason::BodyTooLarge => &BODY_TOO_LARGE,
-            Reason::RequestTooSlow => &REQUEST_TOO_SLOW,
+            Reason::Rejected(Rejection::OverCapacity { .. }) => &said::OVER_CAPACITY,
+            Reason::Rejected(Rejection::WaitedTooLong { .. }) => &said::WAITED_TOO_LONG,
+            Reason::Rejected(Rejection::QueueFull { .. }) => &said::QUEUE_FULL,
+            Reason::Rejected(Rejection::DeadlineCannotBeMet { .. }) => &said::DEADLINE_CANNOT_BE_MET,
+            Reason::Rejected(Rejection::NoHandlers) => &said::NO_HANDLERS,
+            Reason::Rejected(Rejection::ShuttingDown) => &said::SHUTTING_DOWN,
+            Reason::TimedOut(Timeout::Service(_)) => &said::SERVICE_TIMEOUT,
+            Reason::TimedOut(Timeout::Request(_)) => &said::REQUEST_TIMEOUT,
+            Reason::TimedOut(Timeout::Deadline) => &said::DEADLINE,
+            Reason::NoConnection => &said::NO_CONNECTION,
+            Reason::UpstreamFailed => &said::UPSTREAM_FAILED,
+            Reason::CutOff => &said::CUT_OFF,
+            Reason::HandlerGone => &said::HANDLER_GONE,
+            Reason::NoRoute(NoRoute::NotFound) => &said::NOT_FOUND,
+            Reason::NoRoute(NoRoute::MethodNotAllowed(_)) => &said::METHOD_NOT_ALLOWED,
+            Reason::NoTarget(_) => &said::BAD_TARGET,
+            Reason::BodyTooLarge => &said::BODY_TOO_LARGE,
+            Reason::RequestTooSlow => &said::REQUEST_TOO_SLOW,
             Reason::Refused(refusal) => match refusal {
-                Refusal::UriTooLong => &URI_TOO_LONG,
-                Refusal::HeadTooLarge => &HEAD_TOO_LARGE,
-                Refusal::TooManyHeaders => &TOO_MANY_HEADERS,
-                Refusal::BadPath => &BAD_PATH,
-                Refusal::NoHost => &NO_HOST,
-                Refusal::SeveralHosts => &SEVERAL_HOSTS,
-                Refusal::BadHost => &BAD_HOST,
-                Refusal::OtherHost => &OTHER_HOST,
-                Refusal::BadContentLength => &BAD_CONTENT_LENGTH,
-                Refusal::BadTransferEncoding => &BAD_TRANSFER_ENCODING,
-                Refusal::TwoLengths => &TWO_LENGTHS,
-                Refusal::BadConnection => &BAD_CONNECTION,
-                Refusal::Method => &NOT_A_FORWARD_PROXY,
-                Refusal::BadDeadline(..) => &BAD_DEADLINE,
+                Refusal::UriTooLong => &said::URI_TOO_LONG,
+                Refusal::HeadTooLarge => &said::HEAD_TOO_LARGE,
+                Refusal::TooManyHeaders => &said::TOO_MANY_HEADERS,
+                Refusal::BadPath => &said::BAD_PATH,
+                Refusal::NoHost => &said::NO_HOST,
+                Refusal::SeveralHosts => &said::SEVERAL_HOSTS,
+                Refusal::BadHost => &said::BAD_HOST,
+                Refusal::OtherHost => &said::OTHER_HOST,
+                Refusal::BadContentLength => &said::BAD_CONTENT_LENGTH,
+                Refusal::BadTransferEncoding => &said::BAD_TRANSFER_ENCODING,
+                Refusal::TwoLengths => &said::TWO_LENGTHS,
+                Refusal::BadConnection => &said::BAD_CONNECTION,
+                Refusal::Method => &said::NOT_A_FORWARD_PROXY,
+                Refusal::BadDeadline(..) => &said::BAD_DEADLINE,
             },
         }
     }
