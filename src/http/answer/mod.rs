@@ -48,6 +48,8 @@ pub(crate) enum Reason {
     BodyTooLarge,
     /// Its head or body has not come in time.
     RequestTooSlow,
+    /// The client broke its body off, or what it sent is none.
+    RequestBroken,
 }
 
 /// How an answer is to be written: read from a request before it is handed on.
@@ -95,6 +97,7 @@ impl Reason {
             Reason::NoTarget(_) => &said::BAD_TARGET,
             Reason::BodyTooLarge => &said::BODY_TOO_LARGE,
             Reason::RequestTooSlow => &said::REQUEST_TOO_SLOW,
+            Reason::RequestBroken => &said::REQUEST_BROKEN,
             Reason::Refused(refusal) => match refusal {
                 Refusal::UriTooLong => &said::URI_TOO_LONG,
                 Refusal::HeadTooLarge => &said::HEAD_TOO_LARGE,

@@ -8,3 +8,4 @@ pub(crate) mod hop_by_hop;
 pub(crate) mod host;
 pub(crate) mod idempotent;
 pub(crate) mod priority;
+pub(crate) mod retry_after;

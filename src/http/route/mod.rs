@@ -46,3 +46,12 @@ pub enum Rewrite {
     /// It becomes this, with parameters of the route's pattern filled in.
     Pattern(Pattern),
 }
+
+impl std::fmt::Display for PathMatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PathMatch::Prefix(prefix) => f.write_str(prefix),
+            PathMatch::Pattern(pattern) => pattern.fmt(f),
+        }
+    }
+}

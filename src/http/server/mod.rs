@@ -79,6 +79,12 @@ struct Terms {
     tls: Option<Arc<rustls::ServerConfig>>,
 }
 
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("connections", &self.connections()).finish_non_exhaustive()
+    }
+}
+
 impl Server {
     pub(crate) fn new(settings: ServerSettings, tls: Option<Arc<rustls::ServerConfig>>) -> Arc<Self> {
         Arc::new(Self {
