@@ -8,6 +8,5 @@ mod simulate;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    env_logger::init();
     cli::run()
 }

@@ -3,6 +3,8 @@
 mod check_config;
 pub(crate) mod console;
 pub(crate) mod interrupt;
+mod proxy;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -18,6 +20,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Stand in front of an HTTP service as a reverse proxy
+    ///
+    /// Finds out how many requests each upstream handles best at once, keeps that many in flight, holds a short queue and
+    /// refuses the rest at once with 503. SIGHUP reads the files again; SIGTERM and Ctrl-C finish what is under way and end.
+    ///
+    /// Ends with status 0 when everything was finished; 2 if the settings make no sense; 1 if it cannot listen, or if
+    /// requests had to be cut off at the end.
+    Proxy(proxy::ProxyArgs),
     /// See it work: the same overload without Kanaloa and with it
     ///
     /// Starts a small HTTP service on this machine, sends it more than it can do, first straight and then through a
@@ -42,7 +52,12 @@ enum Command {
 
 /// Does what the command line says. Ends the process with status 2 when it cannot be understood.
 pub(crate) fn run() -> ExitCode {
-    match Cli::parse().command {
+    let command = Cli::parse().command;
+    // A server says what happens to it; the other commands print what they were asked for.
+    let filter = if matches!(command, Command::Proxy(_)) { "warn,kanaloa=info" } else { "error" };
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter)).init();
+    match command {
+        Command::Proxy(args) => proxy::run(&args),
         Command::Demo(args) => crate::demo::run(&args),
         Command::Simulate(args) => crate::simulate::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
