@@ -1,14 +1,15 @@
 //! HTTP/1 with one client.
 //!
-//! hyper keeps some 20 KB for a connection, idle or not. So a connection that has been idle for a moment is taken from
-//! hyper, which is begun anew when the client sends something: that takes a microsecond, and thousands of idle connections
-//! take a few megabytes.
+//! hyper keeps some 20 KB for a connection, idle or not. So an idle connection is taken from hyper, which is begun anew when
+//! the client sends something: at once where there are many connections, else after a while, for it takes a microsecond.
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use log::debug;
@@ -23,6 +24,10 @@ use crate::http::settings::ServerSettings;
 
 /// How long a connection is idle before it is taken from hyper. One under load never is for so long.
 const PARK_AFTER: Duration = Duration::from_millis(500);
+
+/// With more connections than this at hyper, one that becomes idle is taken from it at once. That a while would be
+/// enough is not: what thousands of connections have used for a while the allocator keeps.
+const WARM: usize = 512;
 
 /// What hyper allows for without memory of its own for each request.
 const USUAL_MAX_HEADERS: usize = 100;
@@ -74,7 +79,7 @@ pub(super) async fn serve<S: Serve>(
     let settings = &terms.settings;
     let mut waiting = Waiting { since, is_first: true };
     loop {
-        match Box::pin(drive(&terms, stream, answerer.clone(), &mut waiting)).await {
+        match Box::pin(drive(&server, &terms, stream, answerer.clone(), &mut waiting)).await {
             Next::Park(idle) => stream = idle,
             Next::Late(stream) => {
                 debug!("{client}: took more than {:?} for the head of a request", settings.header_timeout);
@@ -103,7 +108,14 @@ pub(super) async fn serve<S: Serve>(
 }
 
 /// Has hyper serve until the connection is idle or ends.
-async fn drive<S: Serve>(terms: &Terms, stream: Stream, answerer: Answerer<S>, waiting: &mut Waiting) -> Next {
+async fn drive<S: Serve>(
+    server: &Server,
+    terms: &Terms,
+    stream: Stream,
+    answerer: Answerer<S>,
+    waiting: &mut Waiting,
+) -> Next {
+    let _warm = Warm::new(&server.warm);
     let header_timeout = terms.settings.header_timeout;
     let activity = stream.activity().clone();
     let mut connection = builder(&terms.settings, HeadWatch::new(activity.clone()))
@@ -129,6 +141,8 @@ async fn drive<S: Serve>(terms: &Terms, stream: Stream, answerer: Answerer<S>, w
             *head_since.get_or_insert_with(Instant::now) + header_timeout
         } else if activity.is_blocked() {
             Instant::now() + PARK_AFTER
+        } else if server.warm.load(Ordering::Relaxed) > WARM {
+            return Poll::Ready(None);
         } else {
             waiting.since + PARK_AFTER
         };
@@ -140,7 +154,8 @@ async fn drive<S: Serve>(terms: &Terms, stream: Stream, answerer: Answerer<S>, w
     match (ended, rest) {
         (None, Some((stream, _))) if activity.has_received() => Next::Late(stream),
         (None, Some((mut stream, rest))) => {
-            stream.put_back(rest);
+            // What hyper returns holds its whole buffer, empty or not.
+            stream.put_back(Bytes::copy_from_slice(&rest));
             Next::Park(stream)
         }
         (Some(Err(error)), rest) => {
@@ -198,6 +213,22 @@ async fn linger(mut stream: Stream) {
         }
     })
     .await;
+}
+
+/// Counts one connection at hyper.
+struct Warm<'a>(&'a AtomicUsize);
+
+impl<'a> Warm<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Warm<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A timer that is not moved when its end is put off, but when it goes off too early.

@@ -20,6 +20,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -69,6 +70,8 @@ pub(crate) struct Server {
     slots: Arc<Slots>,
     /// When draining began.
     drained: watch::Sender<Option<Instant>>,
+    /// Connections at hyper's HTTP/1.
+    warm: AtomicUsize,
     limit_logged: Seldom,
     shortage_logged: Seldom,
 }
@@ -91,6 +94,7 @@ impl Server {
             slots: Slots::new(settings.max_connections),
             terms: ArcSwap::from_pointee(Terms { settings, tls }),
             drained: watch::Sender::new(None),
+            warm: AtomicUsize::new(0),
             limit_logged: Seldom::default(),
             shortage_logged: Seldom::default(),
         })
