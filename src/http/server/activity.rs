@@ -18,6 +18,8 @@ pub(super) struct Activity {
     awaited: AtomicU64,
     awaiting: AtomicBool,
     received: AtomicBool,
+    /// Bytes, with those that are TLS's.
+    sent: AtomicU64,
     blocked: AtomicBool,
     ended: AtomicBool,
 }
@@ -53,6 +55,16 @@ impl Activity {
     /// Whether something of the awaited head has come.
     pub(super) fn has_received(&self) -> bool {
         self.received.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn send(&self, bytes: usize) {
+        // A usize is at most 64 bits.
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes that the client's socket has taken.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// Whether the client takes nothing of what is to be sent.

@@ -33,10 +33,10 @@ pub(super) async fn serve<S: Serve>(
     let wire = Wire::new(socket, Arc::<Activity>::default(), terms.settings.write_timeout, slot);
     let Some((stream, is_http2)) = Box::pin(begin(&server, &terms, wire, address, since)).await else { return };
     let client = Client { address, local, is_tls: terms.tls.is_some() };
-    let answerer = Answerer::new(server.clone(), serve, client, stream.activity().clone(), is_http2);
     if is_http2 {
-        Box::pin(http2::serve(server, terms, stream, answerer)).await;
+        Box::pin(http2::serve(server, terms, stream, serve, client)).await;
     } else {
+        let answerer = Answerer::new(server.clone(), serve, client, stream.activity().clone());
         http1::serve(server, terms, stream, answerer, since).await;
     }
 }

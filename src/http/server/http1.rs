@@ -7,16 +7,17 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use log::debug;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Duration, Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Duration, Instant, sleep_until, timeout};
 
 use super::activity::HeadWatch;
+use super::alarm::Alarm;
 use super::service::Answerer;
 use super::stream::Stream;
 use super::{Serve, Server, Terms};
@@ -228,22 +229,5 @@ impl<'a> Warm<'a> {
 impl Drop for Warm<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A timer that is not moved when its end is put off, but when it goes off too early.
-#[derive(Default)]
-struct Alarm(Option<Pin<Box<Sleep>>>);
-
-impl Alarm {
-    /// Resolves at `deadline`. It is to be polled by one task only, and may wake it before.
-    fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if timer.is_elapsed() || timer.deadline() > deadline {
-            timer.as_mut().reset(deadline);
-        } else if timer.deadline() < deadline {
-            return Poll::Pending;
-        }
-        timer.as_mut().poll(cx)
     }
 }

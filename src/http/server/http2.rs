@@ -3,19 +3,16 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
-use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use log::debug;
-use parking_lot::Mutex;
 use tokio::time::{Duration, Instant, sleep_until};
 
-use super::service::Answerer;
 use super::stream::Stream;
-use super::{GRACE, Serve, Server, Terms};
+use super::streams::{StreamAnswerer, Streams};
+use super::{Client, Serve, Server, Terms};
 use crate::http::settings::ServerSettings;
 
 /// A client that has vanished without a word is noticed after as much as both together.
@@ -29,58 +26,58 @@ const MAX_PENDING_RESETS: usize = 32;
 /// Streams that may be reset for what a client has done wrong in them, before the connection ends (CVE-2025-8671).
 const MAX_ERROR_RESETS: usize = 256;
 
-/// What is kept of the body of one answer when the client is slower than the upstream.
+/// What is kept of the body of one answer for a client that is slower than the upstream.
 const SEND_BUFFER: usize = 128 << 10;
 
+/// A client that takes no more than this after a goodbye, within the time to write, takes nothing: pings are sent, too.
+const NO_PROGRESS: u64 = 1 << 10;
+
 /// Serves until the connection ends.
-pub(super) async fn serve<S: Serve>(server: Arc<Server>, terms: Arc<Terms>, stream: Stream, answerer: Answerer<S>) {
-    let client = answerer.client().address;
-    let idle_timeout = terms.settings.idle_timeout;
-    let streams = Streams::default();
+pub(super) async fn serve<S: Serve>(server: Arc<Server>, terms: Arc<Terms>, stream: Stream, serve: S, client: Client) {
+    let ServerSettings { idle_timeout, write_timeout, .. } = terms.settings;
+    let activity = stream.activity().clone();
+    let streams = Streams::new(client, write_timeout);
+    let answerer = StreamAnswerer::new(serve, streams.clone());
     let mut connection = pin!(builder(&terms.settings, &streams).serve_connection(TokioIo::new(stream), answerer));
     let mut draining = pin!(server.draining());
-    // Since when the client knows that this ends.
+    // What had been sent when it was last looked at, from when a goodbye was said.
     let mut closing = None;
     let mut alarm = pin!(sleep_until(Instant::now() + idle_timeout));
 
     let ended = poll_fn(|cx| {
-        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-            return Poll::Ready(Some(ended));
-        }
-        if closing.is_none() && draining.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
-            closing = Some(now);
-            connection.as_mut().graceful_shutdown();
-            alarm.as_mut().reset(now + GRACE);
-            cx.waker().wake_by_ref();
-        }
-        while alarm.as_mut().poll(cx).is_ready() {
+        loop {
+            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                return Poll::Ready(Some(ended));
+            }
+            let is_drained = closing.is_none() && draining.as_mut().poll(cx).is_ready();
+            if !is_drained && alarm.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
             let now = Instant::now();
             let idle_since = streams.idle_since().unwrap_or(now);
-            let deadline = match closing {
-                Some(closing) => idle_since.max(closing) + GRACE,
-                None => idle_since + idle_timeout,
-            };
-            if deadline > now {
-                alarm.as_mut().reset(deadline);
-            } else if closing.is_some() {
-                return Poll::Ready(None);
-            } else {
-                // Nothing that comes across is lost: hyper says first that it is about to say goodbye.
-                closing = Some(now);
+            if let Some(sent) = closing {
+                // It ends by itself when the client has all answers and has heard the goodbye.
+                if activity.sent() - sent <= NO_PROGRESS && idle_since + write_timeout <= now {
+                    return Poll::Ready(None);
+                }
+                closing = Some(activity.sent());
+                alarm.as_mut().reset(now + write_timeout);
+            } else if is_drained || idle_since + idle_timeout <= now {
+                // Requests that come across the goodbye are still served.
                 connection.as_mut().graceful_shutdown();
-                alarm.as_mut().reset(now + GRACE);
-                cx.waker().wake_by_ref();
+                closing = Some(activity.sent());
+                alarm.as_mut().reset(now + write_timeout);
+            } else {
+                alarm.as_mut().reset(idle_since + idle_timeout);
             }
         }
-        Poll::Pending
     })
     .await;
 
     match ended {
         Some(Ok(())) => {}
-        Some(Err(error)) => debug!("{client}: {error}"),
-        None => debug!("{client}: said goodbye, and it does not close"),
+        Some(Err(error)) => debug!("{}: {error}", client.address),
+        None => debug!("{}: does not hear goodbye", client.address),
     }
 }
 
@@ -96,47 +93,4 @@ fn builder(settings: &ServerSettings, streams: &Streams) -> http2::Builder<Strea
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_TIMEOUT);
     builder
-}
-
-/// Runs what hyper has running, which is one future a stream, on this thread; and knows since when there is none.
-#[derive(Clone)]
-struct Streams(Arc<Counts>);
-
-struct Counts {
-    open: AtomicUsize,
-    idle_since: Mutex<Instant>,
-}
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self(Arc::new(Counts { open: AtomicUsize::new(0), idle_since: Mutex::new(Instant::now()) }))
-    }
-}
-
-impl Streams {
-    fn idle_since(&self) -> Option<Instant> {
-        (self.0.open.load(Ordering::Relaxed) == 0).then(|| *self.0.idle_since.lock())
-    }
-}
-
-/// One stream, for as long as it is open.
-struct Open(Arc<Counts>);
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        if self.0.open.fetch_sub(1, Ordering::Relaxed) == 1 {
-            *self.0.idle_since.lock() = Instant::now();
-        }
-    }
-}
-
-impl<F: Future + 'static> Executor<F> for Streams {
-    fn execute(&self, future: F) {
-        self.0.open.fetch_add(1, Ordering::Relaxed);
-        let open = Open(self.0.clone());
-        tokio::task::spawn_local(async move {
-            future.await;
-            drop(open);
-        });
-    }
 }

@@ -4,6 +4,7 @@
 //! next to nothing while it is idle: see [`http1`].
 
 mod activity;
+mod alarm;
 mod connection;
 mod http1;
 mod http2;
@@ -11,6 +12,7 @@ mod listen;
 mod service;
 mod slots;
 mod stream;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod tls;

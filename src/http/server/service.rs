@@ -12,19 +12,18 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::activity::Activity;
 use super::{Client, Serve, Server};
 
-/// Has requests of one connection answered.
+/// Has requests of one HTTP/1 connection answered.
 #[derive(Clone)]
 pub(super) struct Answerer<S> {
     server: Arc<Server>,
     serve: S,
     client: Client,
     activity: Arc<Activity>,
-    is_http2: bool,
 }
 
 impl<S> Answerer<S> {
-    pub(super) fn new(server: Arc<Server>, serve: S, client: Client, activity: Arc<Activity>, is_http2: bool) -> Self {
-        Self { server, serve, client, activity, is_http2 }
+    pub(super) fn new(server: Arc<Server>, serve: S, client: Client, activity: Arc<Activity>) -> Self {
+        Self { server, serve, client, activity }
     }
 
     pub(super) fn client(&self) -> Client {
@@ -41,11 +40,6 @@ impl<S: Serve> Service<Request<Incoming>> for Answerer<S> {
     type Future = Answering<S::Body>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        if self.is_http2 {
-            let answer = self.serve.serve(request, self.client);
-            // HTTP/2 says goodbye with a frame.
-            return Box::pin(async move { Ok(answer.await) });
-        }
         self.activity.have_head();
         let is_connect = *request.method() == Method::CONNECT;
         let server = self.server.clone();

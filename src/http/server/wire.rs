@@ -52,6 +52,9 @@ impl Wire {
                 format!("the client took nothing for {:?}", self.write_timeout),
             )));
         }
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.activity.send(bytes);
+        }
         if let Some(stall) = &mut self.stall {
             stall.since = None;
             self.activity.set_blocked(false);

@@ -167,17 +167,55 @@ fn a_server_that_is_dropped_drops_the_requests() {
 fn a_client_that_reads_nothing_is_cut_off() {
     run(|| async {
         let fixture = Fixture::start(ServerSettings { write_timeout: Duration::from_millis(150), ..settings() });
-        let (mut requests, connection) = client::Builder::new()
+        let (mut requests, mut connection) = client::Builder::new()
             .initial_window_size(1 << 30)
             .initial_connection_window_size(1 << 30)
             .handshake::<_, Bytes>(fixture.connect().await.0)
             .await
             .unwrap();
-        let connection = tokio::task::spawn_local(connection);
         let answer = requests.send_request(to("/endless"), true).unwrap();
-        fixture.seen.until(|seen| seen.begun.get() == 1).await;
-        connection.abort();
+        // From when the answer has begun the client does nothing.
+        tokio::select! {
+            answer = answer.0 => drop(answer.unwrap().into_body()),
+            _ = &mut connection => unreachable!("it is served"),
+        }
         fixture.until_connections(0).await;
-        drop(answer);
+        drop(connection);
+    });
+}
+
+#[test]
+fn a_client_that_does_not_let_the_answer_come_loses_that_stream() {
+    run(|| async {
+        let fixture = Fixture::start(ServerSettings { write_timeout: Duration::from_millis(150), ..settings() });
+        // For all streams together there is room for more.
+        let builder = client::Builder::new().initial_connection_window_size(1 << 20).clone();
+        let (mut requests, connection) = builder.handshake::<_, Bytes>(fixture.connect().await.0).await.unwrap();
+        tokio::task::spawn_local(connection);
+        let (answer, _) = requests.send_request(to("/endless"), true).unwrap();
+        let mut stream = answer.await.unwrap().into_body();
+        let mut taken = 0;
+        let error = loop {
+            // Without releasing its capacity, so that no more may come than fits into a window.
+            match timeout(PATIENCE, stream.data()).await.unwrap().unwrap() {
+                Ok(data) => taken += data.len(),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!((taken, error.reason()), (65_535, Some(h2::Reason::CANCEL)));
+        assert_eq!(get(&mut requests, "/hello").await, "hello");
+    });
+}
+
+#[test]
+fn headers_beyond_the_limit_are_answered_with_431() {
+    run(|| async {
+        let fixture = Fixture::start(ServerSettings { max_header_size: 1 << 10, ..settings() });
+        let (mut requests, _connection) = handshake(&fixture).await;
+        let mut request = to("/hello");
+        request.headers_mut().insert("x", "y".repeat(2 << 10).parse().unwrap());
+        let (answer, _) = requests.send_request(request, true).unwrap();
+        assert_eq!(answer.await.unwrap().status(), 431);
+        assert_eq!(fixture.seen.begun.get(), 0);
     });
 }

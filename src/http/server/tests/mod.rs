@@ -77,6 +77,12 @@ impl Seen {
 
 struct Unfinished(Option<Rc<Seen>>);
 
+impl Unfinished {
+    fn finish(mut self) {
+        self.0 = None;
+    }
+}
+
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if let Some(seen) = self.0.take() {
@@ -115,7 +121,7 @@ impl Serve for Dummy {
         seen.begun.set(seen.begun.get() + 1);
         seen.clients.borrow_mut().push(client);
         seen.changed.notify_one();
-        let mut unfinished = Unfinished(Some(seen.clone()));
+        let unfinished = Unfinished(Some(seen.clone()));
         async move {
             let answer = match request.uri().path() {
                 "/held" => {
@@ -146,7 +152,7 @@ impl Serve for Dummy {
                 }
                 _ => Response::new(text("hello")),
             };
-            unfinished.0 = None;
+            unfinished.finish();
             answer
         }
     }
