@@ -107,7 +107,8 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.slots.taken.fetch_sub(1, Ordering::SeqCst);
-        self.slots.freed.notify_one();
+        // All that wait, which are threads, for one may wait for something else beside.
+        self.slots.freed.notify_waiters();
         if self.is_open && self.slots.open.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.slots.emptied.notify_waiters();
         }
