@@ -52,10 +52,11 @@ pub(crate) enum Reason {
     RequestBroken,
 }
 
-/// How an answer is to be written: read from a request before it is handed on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How an answer is to be written: kept of a request that is handed on. What it accepts is read only when it is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Form {
-    kind: Kind,
+    accept: Option<HeaderValue>,
+    is_grpc: bool,
     is_head: bool,
 }
 
@@ -171,15 +172,22 @@ impl From<NoTarget> for Reason {
 }
 
 impl Form {
-    /// gRPC for a request of gRPC, JSON if the request prefers that to text, and text for all others.
     pub(crate) fn of(request: &Parts) -> Self {
-        let is_grpc = request.headers.get(CONTENT_TYPE).is_some_and(|content| is_grpc(content.as_bytes()));
-        let kind = match request.headers.get(ACCEPT) {
-            _ if is_grpc => Kind::Grpc,
+        let content_type = request.headers.get(CONTENT_TYPE);
+        Form {
+            accept: request.headers.get(ACCEPT).cloned(),
+            is_grpc: content_type.is_some_and(|content| is_grpc(content.as_bytes())),
+            is_head: request.method == Method::HEAD,
+        }
+    }
+
+    /// gRPC for a request of gRPC, JSON if the request prefers that to text, and text for all others.
+    fn kind(&self) -> Kind {
+        match &self.accept {
+            _ if self.is_grpc => Kind::Grpc,
             Some(accept) if accept.to_str().is_ok_and(prefers_json) => Kind::Json,
             _ => Kind::Text,
-        };
-        Form { kind, is_head: request.method == Method::HEAD }
+        }
     }
 }
 
@@ -229,7 +237,7 @@ fn thousandths(quality: &str) -> u32 {
 }
 
 /// The proxy's own answer.
-pub(crate) fn answer(reason: &Reason, form: Form) -> Response<Bytes> {
+pub(crate) fn answer(reason: &Reason, form: &Form) -> Response<Bytes> {
     let said = reason.said();
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(&REASON, said.reason.clone());
@@ -248,7 +256,7 @@ pub(crate) fn answer(reason: &Reason, form: Form) -> Response<Bytes> {
     }
     let detail = reason.detail();
     let mut status = said.status;
-    let body = match form.kind {
+    let body = match form.kind() {
         Kind::Grpc => {
             status = StatusCode::OK;
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));

@@ -9,7 +9,6 @@ pub(super) struct Said {
     pub(super) reason: HeaderValue,
     pub(super) grpc_status: HeaderValue,
     pub(super) grpc_message: HeaderValue,
-    pub(super) message: &'static str,
     pub(super) text: (&'static str, HeaderValue),
     pub(super) json: (&'static str, HeaderValue),
 }
@@ -50,14 +49,13 @@ macro_rules! said {
                 reason: HeaderValue::from_static($reason),
                 grpc_status: HeaderValue::from_static($grpc),
                 grpc_message: HeaderValue::from_static($message),
-                message: $message,
                 text: (TEXT, length!(TEXT)),
                 json: (JSON, length!(JSON)),
             }
         };)*
 
         #[cfg(test)]
-        pub(super) static ALL: &[(&Said, u16)] = &[$((&$name, $code)),*];
+        pub(super) static ALL: &[(&Said, u16, &str)] = &[$((&$name, $code, $message)),*];
     };
 }
 

@@ -1,5 +1,6 @@
 //! What upstreams are told of the client: `Forwarded`, RFC 7239, and its older kin `X-Forwarded-*`.
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 
 use hyper::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
@@ -18,6 +19,9 @@ pub(crate) struct Known {
     protocol: HeaderValue,
     /// An element of `Forwarded` without the host.
     element: Box<str>,
+    /// The host that was told last, and the element with it: hardly a connection has more than one. It is a copy, as the
+    /// host of a request holds on to what the connection has read.
+    last: RefCell<Option<(Box<[u8]>, HeaderValue)>>,
 }
 
 impl Known {
@@ -31,7 +35,8 @@ impl Known {
         };
         // An address has no character that a header may not have.
         let address = HeaderValue::try_from(client.to_string()).unwrap_or(HeaderValue::from_static("unknown"));
-        Known { address, protocol: HeaderValue::from_static(protocol), element: element.into() }
+        let protocol = HeaderValue::from_static(protocol);
+        Known { address, protocol, element: element.into(), last: RefCell::new(None) }
     }
 
     /// Tells it, by `policy`, with the host that the request is for.
@@ -46,7 +51,7 @@ impl Known {
             ForwardedHeaders::Remove => remove(headers),
             ForwardedHeaders::Replace => {
                 remove(headers);
-                headers.insert(FORWARDED, self.element(None, host));
+                headers.insert(FORWARDED, self.only_element(host));
                 headers.insert(&FOR, self.address.clone());
                 headers.insert(&PROTO, self.protocol.clone());
                 if let Some(host) = host {
@@ -69,6 +74,19 @@ impl Known {
                 if let Some(host) = host {
                     headers.entry(&HOST).or_insert_with(|| host.clone());
                 }
+            }
+        }
+    }
+
+    fn only_element(&self, host: Option<&HeaderValue>) -> HeaderValue {
+        let Some(host) = host else { return self.element(None, None) };
+        let mut last = self.last.borrow_mut();
+        match &*last {
+            Some((known, element)) if **known == *host.as_bytes() => element.clone(),
+            _ => {
+                let element = self.element(None, Some(host));
+                *last = Some((host.as_bytes().into(), element.clone()));
+                element
             }
         }
     }
@@ -217,6 +235,16 @@ mod tests {
         assert!(!mapped.contains_key("x-forwarded-host"));
     }
 
+    #[test]
+    fn a_connection_may_have_requests_for_several_hosts() {
+        let known = Known::new(IpAddr::from([192, 0, 2, 1]), false);
+        for host in ["a", "a", "b", "a"] {
+            let mut headers = HeaderMap::new();
+            known.tell(&mut headers, ForwardedHeaders::Replace, Some(&HeaderValue::from_static(host)));
+            assert_eq!(headers[FORWARDED], format!("for=192.0.2.1;proto=http;host={host}"));
+        }
+    }
+
     const CLAIMED: [(&str, &str); 6] = [
         ("forwarded", "for=a"),
         ("x-forwarded-for", "1"),
@@ -265,8 +293,10 @@ mod tests {
         assert_eq!(headers["forwarded"], format!("{claimed}, for=192.0.2.1;proto=http"));
     }
 
+    type Element = Vec<(String, Vec<u8>)>;
+
     /// Reads a list by RFC 7239 in another way than [`is_well_formed`]: a character at a time.
-    fn parsed(list: &[u8]) -> Option<Vec<Vec<(String, Vec<u8>)>>> {
+    fn parsed(list: &[u8]) -> Option<Vec<Element>> {
         let mut elements = vec![vec![]];
         let (mut name, mut value, mut state) = (String::new(), vec![], 'n');
         for &byte in list.iter().chain(b",") {
