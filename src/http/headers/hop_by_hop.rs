@@ -30,17 +30,18 @@ fn always(place: usize) -> &'static HeaderName {
     }
 }
 
+/// By the length first, as this is asked of every header of every request and hardly one is among them.
 fn place(name: &str) -> Option<usize> {
-    Some(match name {
-        "connection" => 0,
-        "keep-alive" => 1,
-        "proxy-connection" => 2,
-        "transfer-encoding" => 3,
-        "upgrade" => 4,
-        "proxy-authenticate" => 5,
-        "proxy-authorization" => 6,
-        "http2-settings" => 7,
-        "proxy" => 8,
+    Some(match name.len() {
+        5 if name == "proxy" => 8,
+        7 if name == "upgrade" => 4,
+        10 if name == "connection" => 0,
+        10 if name == "keep-alive" => 1,
+        14 if name == "http2-settings" => 7,
+        16 if name == "proxy-connection" => 2,
+        17 if name == "transfer-encoding" => 3,
+        18 if name == "proxy-authenticate" => 5,
+        19 if name == "proxy-authorization" => 6,
         _ => return None,
     })
 }
@@ -83,8 +84,8 @@ fn keep_trailers_of_te(headers: &mut HeaderMap) {
 }
 
 fn remove_named(headers: &mut HeaderMap) {
-    let named: SmallVec<[HeaderName; 4]> = tokens(headers, &CONNECTION)
-        .filter(|token| !is_usual(token) && !is_end_to_end(token))
+    let named: SmallVec<[HeaderName; 4]> = named(headers)
+        .filter(|token| !is_end_to_end(token))
         .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
         .collect();
     for name in named {
@@ -95,7 +96,13 @@ fn remove_named(headers: &mut HeaderMap) {
 /// Whether `Connection` names a header that is for all: such a request is refused, as Envoy does. It would otherwise take
 /// away, at the last proxy of a chain, what an earlier one has said of the client.
 pub(crate) fn is_end_to_end_named(headers: &HeaderMap) -> bool {
-    tokens(headers, &CONNECTION).any(|token| !is_usual(token) && is_end_to_end(token))
+    named(headers).any(is_end_to_end)
+}
+
+/// What `Connection` names beyond the usual; in most requests that is nothing.
+fn named(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.filter(|value| !is_usual(value)).flat_map(members).filter(|token| !is_usual(token))
 }
 
 /// What most requests have that have a `Connection` at all; none is the name of a header that is not removed anyway.
@@ -135,13 +142,11 @@ fn is_end_to_end(name: &str) -> bool {
 
 /// What the lists in the headers of this name have, without empty members. A value that is not visible ASCII has none.
 fn tokens<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|token| token.trim_matches([' ', '\t']))
-        .filter(|token| !token.is_empty())
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(members)
+}
+
+fn members(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(|member| member.trim_matches([' ', '\t'])).filter(|member| !member.is_empty())
 }
 
 /// The protocol that the connection is to change to, of a request, or does, of an answer with 101. To be read before

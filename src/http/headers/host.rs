@@ -80,9 +80,9 @@ fn is_host(host: &str) -> bool {
             rest
         }
         None => {
-            let end = host.find(':').unwrap_or(host.len());
             let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-            if end == 0 || !host[..end].bytes().all(is_name) {
+            let end = host.bytes().position(|byte| !is_name(byte)).unwrap_or(host.len());
+            if end == 0 {
                 return false;
             }
             &host[end..]

@@ -29,14 +29,29 @@ impl<'p> Path<'p> {
     }
 
     /// Its segments: what is between its slashes; `None` if it does not start with one.
-    pub(super) fn segments(self) -> Option<impl Iterator<Item = &'p str>> {
-        Some(self.text.strip_prefix('/')?.split('/'))
+    pub(super) fn segments(self) -> Option<Segments<'p>> {
+        Some(Segments(Some(self.text.strip_prefix('/')?)))
     }
 
     /// Whether a segment of it is the same as `literal`, for an upstream that decodes both.
     pub(super) fn is_same(self, segment: &str, literal: &str) -> bool {
-        segment == literal
-            || ((self.is_encoded || has_escape(literal)) && Units(segment.as_bytes()).eq(Units(literal.as_bytes())))
+        // What is encoded is longer than what it stands for.
+        let may_differ = self.is_encoded || (literal.len() > segment.len() && has_escape(literal));
+        segment == literal || (may_differ && Units(segment.as_bytes()).eq(Units(literal.as_bytes())))
+    }
+}
+
+/// What is between slashes: [`str::split`] is made for longer texts, and took a third of the time of finding a route.
+pub(super) struct Segments<'p>(Option<&'p str>);
+
+impl<'p> Iterator for Segments<'p> {
+    type Item = &'p str;
+
+    fn next(&mut self) -> Option<&'p str> {
+        let text = self.0?;
+        let Some(end) = text.bytes().position(|byte| byte == b'/') else { return self.0.take() };
+        self.0 = Some(&text[end + 1..]);
+        Some(&text[..end])
     }
 }
 
@@ -88,12 +103,14 @@ pub(super) fn escaped(after: &[u8]) -> Option<u8> {
 /// servers take a backslash or an encoded slash for one that separates, and some read a segment's name only up to a `;`:
 /// `/a/..;/b`, `/a/..%2Fb` and `/a/..\b` are refused too.
 pub(crate) fn is_unambiguous(path: &str) -> bool {
-    let mut before = 0;
-    let mut looks_odd = false;
-    for &byte in path.as_bytes() {
-        looks_odd |= byte == b'%' || byte == b'\\' || (byte == b'.' && before == b'/');
-        before = byte;
-    }
+    let bytes = path.as_bytes();
+    // Without branches, as this is all that is done for most paths.
+    let looks_odd = bytes
+        .iter()
+        .zip(&bytes[usize::from(!bytes.is_empty())..])
+        .fold(bytes.last().is_some_and(|&last| last == b'%'), |odd, (&byte, &next)| {
+            odd | (byte == b'%') | (byte == b'\\') | ((byte == b'/') & (next == b'.'))
+        });
     path.starts_with('/') && (!looks_odd || !is_odd(path.as_bytes()))
 }
 

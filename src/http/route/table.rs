@@ -30,6 +30,8 @@ pub(crate) enum NoRoute {
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     routes: Vec<RouteMatch>,
+    /// Whether it matters whom a request is for.
+    has_hosts: bool,
 }
 
 impl PathMatch {
@@ -73,7 +75,8 @@ fn is_host(own: &str, host: &str) -> bool {
 
 impl Table {
     pub(crate) fn new(routes: Vec<RouteMatch>) -> Self {
-        Table { routes }
+        let has_hosts = routes.iter().any(|route| route.host.is_some());
+        Table { routes, has_hosts }
     }
 
     /// The place of the first route that takes the request.
@@ -81,7 +84,7 @@ impl Table {
     /// # Errors
     /// [`NoRoute`] if none does.
     pub(crate) fn find(&self, request: &Parts) -> Result<usize, NoRoute> {
-        let host = host::asked(request);
+        let host = if self.has_hosts { host::asked(request) } else { None };
         let path = Path::new(request.uri.path());
         let mut is_for_other_methods = false;
         for (place, route) in self.routes.iter().enumerate() {
