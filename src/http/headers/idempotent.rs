@@ -3,7 +3,7 @@
 use hyper::Method;
 use hyper::header::{HeaderMap, HeaderName};
 
-pub(super) static KEY: HeaderName = HeaderName::from_static("idempotency-key");
+static KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Whether a request may go out more than once: `retry_idempotent` says it of those whose method RFC 9110 calls idempotent,
 /// and of those with an `idempotency-key` that is not empty; `retry_others` of the rest.

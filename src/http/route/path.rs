@@ -12,10 +12,6 @@ impl<'p> Path<'p> {
         Path { text, is_encoded: has_escape(text) }
     }
 
-    pub(crate) fn text(self) -> &'p str {
-        self.text
-    }
-
     /// What follows `prefix`, if that is the path's first whole segments: empty, or from a slash on. A slash at the
     /// prefix's end does not count.
     pub(crate) fn after(self, prefix: &str) -> Option<&'p str> {
