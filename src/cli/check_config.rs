@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use kanaloa::config::{Effective, Merged};
+use kanaloa::config::{Effective, Merged, SettingsError};
+use kanaloa::http::settings::ProxySettings;
 
 use super::console::{note, print};
 
@@ -26,8 +27,8 @@ pub(crate) struct CheckConfigArgs {
 }
 
 pub(crate) fn run(args: &CheckConfigArgs) -> ExitCode {
-    let merged = match Merged::load(&args.files) {
-        Ok(merged) => merged,
+    let (merged, proxy) = match load(&args.files) {
+        Ok(loaded) => loaded,
         Err(error) => {
             note(&error);
             return ExitCode::from(UNUSABLE);
@@ -40,13 +41,34 @@ pub(crate) fn run(args: &CheckConfigArgs) -> ExitCode {
     {
         note(format!("{name}: no file says anything about this dispatcher; it has the defaults"));
     }
-    match print(text(&sections(&merged, args.dispatcher.as_deref()), args.changed)) {
+    let mut shown = text(&sections(&merged, args.dispatcher.as_deref()), args.changed);
+    if let Some(proxy) = proxy.filter(|_| args.dispatcher.is_none()) {
+        shown.push_str("\n\n");
+        shown.push_str(&proxy_text(&proxy));
+    }
+    match print(shown) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             note(format!("cannot print: {error}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The settings of dispatchers, and of a proxy if the files say anything of one.
+fn load(files: &[PathBuf]) -> Result<(Merged, Option<ProxySettings>), SettingsError> {
+    // What is wrong with a proxy is told together with what is wrong with dispatchers.
+    let proxy = ProxySettings::find(files)?;
+    Ok((Merged::load(files)?, proxy))
+}
+
+/// Where a proxy listens, and what it proxies.
+fn proxy_text(proxy: &ProxySettings) -> String {
+    let admin = proxy.admin.map_or("none".to_owned(), |address| address.to_string());
+    let mut lines = vec!["proxy".to_owned()];
+    lines.push(format!("  listen {}, admin {admin}, threads {}", proxy.listen, proxy.threads));
+    lines.extend(proxy.routes.iter().map(|route| format!("  {route}")));
+    lines.join("\n")
 }
 
 /// A heading, and settings.

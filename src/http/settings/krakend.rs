@@ -134,7 +134,7 @@ impl Endpoint<'_> {
         let backend = backends.and_then(|at| self.only(document, &at, path.as_ref(), method.as_ref()));
 
         let name = format!("{} {}", method.as_ref()?, path_at.as_ref()?.word()?);
-        let settings = routes.dispatcher(document, &path_at?, at, &name)?;
+        let settings = routes.dispatcher(document, &path_at?, at, &name, "an endpoint that is there once")?;
         let settings = works(document, at, settings, calls, self.timeout(document, &name, timeout));
         let template = route::template(document, self.default, None)?;
         let host_header = self.default.key_of("host-header").filter(|node| document.is_set(node));

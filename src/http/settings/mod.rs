@@ -12,6 +12,7 @@
 mod krakend;
 mod read;
 mod route;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod values;

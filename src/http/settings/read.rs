@@ -237,7 +237,9 @@ impl Proxy<'_> {
     fn configured(&mut self, items: Option<&Node>, krakend: Option<&Node>) -> Option<Node> {
         let items = items.filter(|at| at.items().is_none_or(|items| !items.is_empty()));
         let configured = items.or(krakend).cloned();
-        if configured.is_none() && self.overrides.upstreams.is_empty() && self.needs_routes {
+        let is_needed = self.needs_routes && self.overrides.upstreams.is_empty();
+        // Of what is wrong elsewhere, the lack of routes may be a consequence.
+        if configured.is_none() && is_needed && self.document.is_sound() {
             let expected = "routes, such as [{ upstreams = [\"http://127.0.0.1:9000\"] }], or --upstream \
                             http://127.0.0.1:9000 on the command line";
             let kind = ProblemKind::BadValue { expected: expected.to_owned(), found: "none".to_owned() };

@@ -67,6 +67,8 @@ const ONE_PATH: &str = "either path or path-prefix";
 const ONE_SOURCE: &str =
     "either upstreams, such as [\"http://10.0.0.1:9000\"], or dns, such as \"http://orders.internal:8080\"";
 
+const OWN_DISPATCHER: &str = "a dispatcher that no other route has: set `dispatcher` to its name";
+
 /// What routes are read with, and the names of their dispatchers.
 pub(super) struct Routes<'a> {
     dispatchers: &'a Settings,
@@ -112,7 +114,7 @@ impl<'a> Routes<'a> {
         let blamed = section.own("dispatcher").unwrap_or_else(|| at.clone());
         let path = path?;
         let dispatcher = dispatcher.unwrap_or_else(|| name(&path));
-        let settings = self.dispatcher(document, &blamed, at, &dispatcher);
+        let settings = self.dispatcher(document, &blamed, at, &dispatcher, OWN_DISPATCHER);
         let template = template?;
         Some(RouteSettings {
             dispatcher,
@@ -131,10 +133,11 @@ impl<'a> Routes<'a> {
         blamed: &Node,
         at: &Node,
         name: &str,
+        expected: &str,
     ) -> Option<DispatcherSettings> {
         if let Some(other) = self.names.get(name) {
             let found = format!("\"{name}\", which is that of {other}");
-            document.refuse_found(blamed, "a dispatcher that no other route has: set `dispatcher` to its name", found);
+            document.refuse_found(blamed, expected, found);
             return None;
         }
         self.names.insert(name.to_owned(), at.written());
