@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::hocon::{self, Content, Value};
-use super::keys::{self, DEFAULT_DISPATCHER, DEFAULT_PULLING_DISPATCHER, DISPATCHERS, ROOT, STATSD};
+use super::keys::{self, DEFAULT_DISPATCHER, DEFAULT_PULLING_DISPATCHER, DISPATCHERS, ENDPOINTS, ROOT, STATSD};
 use super::known::Known;
 use super::merged::Merged;
 use super::read::Level;
@@ -54,7 +54,13 @@ impl Merged {
 
     /// The files that, with all that they include, say nothing of Kanaloa.
     pub fn silent_files(&self) -> Vec<&str> {
-        self.layers.silent_sources(ROOT)
+        let mut silent = self.layers.silent_sources(ROOT);
+        // A file of KrakenD speaks of the proxy, in other words.
+        if cfg!(feature = "proxy") {
+            let of_others = self.layers.silent_sources(ENDPOINTS);
+            silent.retain(|file| of_others.contains(file));
+        }
+        silent
     }
 
     fn levels(&self, name: Option<&str>, defaults: &[&str]) -> Vec<Level> {

@@ -75,6 +75,8 @@ pub(super) const DEFAULT_PULLING_DISPATCHER: &str = "default-pulling-dispatcher"
 pub(super) const DISPATCHERS: &str = "dispatchers";
 /// What is told to a reverse proxy. Who runs one reads it.
 pub(super) const PROXY: &str = "proxy";
+/// What a file that was written for KrakenD has at its top.
+pub(crate) const ENDPOINTS: &str = "endpoints";
 /// Names that differ by more than case, mostly of version 0.4, and the settings they mean, from where the name stands.
 pub(super) const OLDER_NAMES: &[(&str, &str)] = &[
     ("work-timeout", SERVICE_TIMEOUT),

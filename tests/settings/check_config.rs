@@ -146,3 +146,59 @@ fn a_file_that_says_nothing_about_kanaloa_is_named() {
         (Some(0), "silent.conf: says nothing about kanaloa\n")
     );
 }
+
+#[test]
+fn a_proxy_is_shown_with_its_routes() {
+    let files = Files::new("check-proxy");
+    files.with(
+        "app.conf",
+        "kanaloa.proxy { threads = 2, admin = none, routes = [{ path-prefix = \"/api\", upstreams = [\"http://a:9000\"] }] }",
+    );
+    files.with(
+        "krakend.json",
+        r#"{ "endpoints": [{ "endpoint": "/users/{id}", "backend": [{ "host": ["b"], "url_pattern": "/{id}" }] }] }"#,
+    );
+    let output = check(&files, &["--changed", "app.conf", "krakend.json"]);
+    let expected = "
+
+proxy
+  listen 127.0.0.1:8080, admin none, threads 2
+  /api/* -> http://a:9000 (dispatcher api)
+  GET /users/{id} -> http://b (dispatcher GET /users/{id})
+";
+    let text = stdout(&output);
+    assert!(text.ends_with(expected), "{text}");
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+    let one = stdout(&check(&files, &["app.conf", "--dispatcher", "api"]));
+    assert!(!one.contains("\nproxy\n"), "{one}");
+}
+
+#[test]
+fn what_is_wrong_with_a_proxy_is_told_with_the_rest() {
+    let files = Files::new("check-proxy-mistakes");
+    files.with("app.conf", "kanaloa.default-dispatcher.queue.capacity = 0\nkanaloa.proxy.max-headers = 0");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kanaloa"));
+    command.args(["check-config", "app.conf"]).current_dir(files.path(""));
+    let output = command.env("CONFIG_FORCE_kanaloa_proxy_write__timeout", "0").output().unwrap();
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(2), ""));
+    let expected = "\
+app.conf:1: kanaloa.default-dispatcher.queue.capacity: expected at least 1, found 0
+app.conf:2: kanaloa.proxy.max-headers: expected a whole number from 1 to 10000, found 0
+CONFIG_FORCE_kanaloa_proxy_write__timeout: kanaloa.proxy.write-timeout: expected a duration such as 500ms, from 1ms to 8760h, found \"0\"
+";
+    assert_eq!(stderr(&output), expected);
+}
+
+#[test]
+fn a_variable_says_what_holds_for_a_proxy() {
+    let files = Files::new("check-proxy-variable");
+    files.with("app.conf", "kanaloa.proxy { listen = \"0.0.0.0:80\", threads = 2, admin = none }");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kanaloa"));
+    command.args(["check-config", "--changed", "app.conf"]).current_dir(files.path(""));
+    let output = command.env("CONFIG_FORCE_kanaloa_proxy_listen", "127.0.0.1:9").output().unwrap();
+    assert!(
+        stdout(&output).ends_with("\n\nproxy\n  listen 127.0.0.1:9, admin none, threads 2\n"),
+        "{}",
+        stdout(&output)
+    );
+}

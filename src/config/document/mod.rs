@@ -17,6 +17,8 @@ use super::read::any_of;
 
 #[cfg(feature = "lab")]
 pub(crate) use super::hocon::Texts;
+#[cfg(feature = "proxy")]
+pub(crate) use super::keys::ENDPOINTS;
 pub(crate) use super::nearest::nearest;
 #[cfg(feature = "proxy")]
 pub(crate) use files::{Files, Said};

@@ -13,12 +13,9 @@ use super::super::route::{PathMatch, Pattern, Rewrite};
 use super::route::{self, Routes};
 use super::values::{METHOD, TIMER, header, method, parameters, pattern, upstream, upstreams};
 use super::{HostHeader, RouteMatch, RouteSettings, Upstream, Upstreams};
-use crate::config::document::{Document, Node, nearest};
+use crate::config::document::{Document, ENDPOINTS, Node, nearest};
 use crate::config::section::{Bounds, Section, items};
 use crate::config::{DispatcherSettings, MOST_COPIES, ProblemKind};
-
-/// Where a file of KrakenD is told from others.
-pub(super) const ENDPOINTS: &str = "endpoints";
 
 const TOP_KEYS: &[&str] = &["kanaloa", "version", "name", "port", "listen_ip", "timeout", "host", ENDPOINTS];
 const ENDPOINT_KEYS: &[&str] = &[

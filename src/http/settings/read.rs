@@ -7,7 +7,7 @@ use std::path::Path;
 use super::route::{self, Routes};
 use super::values::{ANY_TIME, FILE, TIMER, UPSTREAM, file, upstream};
 use super::{CommandLine, ProxySettings, ServerSettings, TlsSettings, Upstreams, krakend};
-use crate::config::document::{Document, Files, Node, Said};
+use crate::config::document::{Document, ENDPOINTS, Files, Node, Said};
 use crate::config::section::{Bounds, Section};
 use crate::config::{ProblemKind, SettingsError};
 
@@ -84,7 +84,7 @@ impl ProxySettings {
         let files: Vec<_> = files.into_iter().collect();
         let files = Files::Disk(files.iter().map(AsRef::as_ref).collect());
         let (document, _) = Document::of_files(&files, &[]);
-        if !document.is_said(&PROXY) && !document.is_said(&[krakend::ENDPOINTS]) {
+        if !document.is_said(&PROXY) && !document.is_said(&[ENDPOINTS]) {
             return Ok(None);
         }
         read(&files, &CommandLine::default(), false).map(Some).map_err(SettingsError::new)
@@ -167,7 +167,7 @@ impl Proxy<'_> {
         if let Some(default) = &default {
             route::template(self.document, default, None);
         }
-        let endpoints = self.document.at(&[krakend::ENDPOINTS]);
+        let endpoints = self.document.at(&[ENDPOINTS]);
         let configured = self.configured(items.as_ref(), endpoints.as_ref());
         let mut all = match (self.given(), configured) {
             (Some(given), None) => {
