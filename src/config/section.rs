@@ -18,6 +18,7 @@ impl<T: PartialOrd + Copy> Bounds<T> {
         Self { low, is_above: false, high }
     }
 
+    #[cfg(feature = "lab")]
     pub(crate) const fn above(low: T, high: T) -> Self {
         Self { low, is_above: true, high }
     }
@@ -33,6 +34,7 @@ impl<T: PartialOrd + Copy> Bounds<T> {
     }
 }
 
+#[cfg(feature = "lab")]
 impl Bounds<f64> {
     /// What a number must be, in words.
     pub(crate) fn number(&self) -> String {
@@ -136,6 +138,7 @@ impl<'a> Section<'a> {
         })
     }
 
+    #[cfg(feature = "lab")]
     pub(crate) fn number(&mut self, key: &str, bounds: Bounds<f64>) -> Option<f64> {
         self.value(key, &bounds.number(), |node| node.number().filter(|number| bounds.hold(*number)))
     }

@@ -133,6 +133,7 @@ impl Node {
     }
 
     /// A finite number.
+    #[cfg(feature = "lab")]
     pub(crate) fn number(&self) -> Option<f64> {
         self.value.scalar()?.number()
     }

@@ -10,6 +10,7 @@ use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderName};
 
 use super::super::route::{PathMatch, Pattern, Rewrite};
+use super::order;
 use super::route::{self, Routes};
 use super::values::{METHOD, TIMER, header, method, parameters, pattern, upstream, upstreams};
 use super::{HostHeader, RouteMatch, RouteSettings, Upstream, Upstreams};
@@ -50,7 +51,8 @@ const HOSTS: &str = "a list of hosts";
 pub(super) struct Krakend {
     /// Where it listens, if it says so.
     pub(super) listen: Option<SocketAddr>,
-    pub(super) routes: Vec<RouteSettings>,
+    /// With where each is written, in the order in which they are tried.
+    pub(super) routes: Vec<(Node, RouteSettings)>,
 }
 
 /// Reads the top of the files, in which there are endpoints.
@@ -72,8 +74,9 @@ pub(super) fn read(document: &mut Document, default: &Node, routes: &mut Routes<
     let Some(endpoints) = top.node(ENDPOINTS) else { return krakend };
     for at in items(document, &endpoints, "a list of endpoints") {
         let endpoint = Endpoint { default, hosts: hosts.as_ref(), timeout };
-        krakend.routes.extend(endpoint.read(document, &at, routes));
+        krakend.routes.extend(endpoint.read(document, &at, routes).map(|route| (at, route)));
     }
+    order::text_first(&mut krakend.routes);
     krakend
 }
 

@@ -10,6 +10,7 @@
 //! `timeout` as the service timeout. Where KrakenD would do more, the key that says so is an error.
 
 mod krakend;
+mod order;
 mod read;
 mod route;
 mod shown;

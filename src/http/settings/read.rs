@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::route::{self, Routes};
 use super::values::{ANY_TIME, FILE, TIMER, UPSTREAM, file, upstream};
-use super::{CommandLine, ProxySettings, ServerSettings, TlsSettings, Upstreams, krakend};
+use super::{CommandLine, ProxySettings, ServerSettings, TlsSettings, Upstreams, krakend, order};
 use crate::config::document::{Document, ENDPOINTS, Files, Node, Said};
 use crate::config::section::{Bounds, Section};
 use crate::config::{ProblemKind, SettingsError};
@@ -70,6 +70,17 @@ impl ProxySettings {
     /// # Errors
     ///
     /// As [`load`](Self::load).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kanaloa::http::settings::{CommandLine, ProxySettings};
+    ///
+    /// let text = r#"kanaloa.proxy.routes = [{ path-prefix = "/orders", upstreams = ["http://10.0.0.1:9000"] }]"#;
+    /// let settings = ProxySettings::parse("app.conf", text, &CommandLine::default())?;
+    /// assert_eq!(settings.routes[0].to_string(), "/orders/* -> http://10.0.0.1:9000 (dispatcher orders)");
+    /// # Ok::<(), kanaloa::config::SettingsError>(())
+    /// ```
     pub fn parse(name: &str, text: &str, overrides: &CommandLine) -> Result<Self, SettingsError> {
         read(&Files::Text { name, text }, overrides, true).map_err(SettingsError::new)
     }
@@ -84,7 +95,10 @@ impl ProxySettings {
         let files: Vec<_> = files.into_iter().collect();
         let files = Files::Disk(files.iter().map(AsRef::as_ref).collect());
         let (document, _) = Document::of_files(&files, &[]);
-        if !document.is_said(&PROXY) && !document.is_said(&[ENDPOINTS]) {
+        // Beside settings of others there may be endpoints of theirs.
+        let endpoints = document.at(&[ENDPOINTS]).and_then(|at| at.items()).unwrap_or_default();
+        let is_krakend = endpoints.iter().any(|item| item.key_of("endpoint").is_some());
+        if !document.is_said(&PROXY) && !is_krakend {
             return Ok(None);
         }
         read(&files, &CommandLine::default(), false).map(Some).map_err(SettingsError::new)
@@ -188,6 +202,7 @@ impl Proxy<'_> {
             let is_said = listen_at.as_ref().is_some_and(|node| self.document.is_set(node));
             listen = krakend.listen.filter(|_| !is_said).or(listen);
         }
+        order::refuse_hidden(self.document, &all);
         if let (Some(listen), Some(Some(admin)), Some(at)) = (listen, admin, admin_at)
             && listen == admin
             && listen.port() != 0
@@ -212,7 +227,7 @@ impl Proxy<'_> {
                 max_concurrent_streams: max_concurrent_streams?,
                 drain_timeout: drain_timeout?,
             },
-            routes: all,
+            routes: all.into_iter().map(|(_, route)| route).collect(),
         })
     }
 

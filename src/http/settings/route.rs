@@ -82,19 +82,29 @@ impl<'a> Routes<'a> {
     }
 
     /// The routes of a list, over the default.
-    pub(super) fn all(&mut self, document: &mut Document, at: &Node, default: Option<&Node>) -> Vec<RouteSettings> {
+    pub(super) fn all(
+        &mut self,
+        document: &mut Document,
+        at: &Node,
+        default: Option<&Node>,
+    ) -> Vec<(Node, RouteSettings)> {
         match at.items() {
             Some(items) if items.is_empty() => Vec::new(),
             _ => items(document, at, "a list of routes")
-                .iter()
-                .filter_map(|item| self.route(document, item, default, None))
+                .into_iter()
+                .filter_map(|item| Some((item.clone(), self.route(document, &item, default, None)?)))
                 .collect(),
         }
     }
 
     /// The one route whose upstreams the command line gives.
-    pub(super) fn given(&mut self, document: &mut Document, at: &Node, upstreams: Upstreams) -> Option<RouteSettings> {
-        self.route(document, at, None, Some(upstreams))
+    pub(super) fn given(
+        &mut self,
+        document: &mut Document,
+        at: &Node,
+        upstreams: Upstreams,
+    ) -> Option<(Node, RouteSettings)> {
+        Some((at.clone(), self.route(document, at, None, Some(upstreams))?))
     }
 
     fn route(

@@ -328,3 +328,22 @@ fn endpoints_that_are_there_twice() {
          endpoints.0"
     );
 }
+
+#[test]
+fn text_comes_before_parameters_whatever_the_order() {
+    let paths = ["/{a}/{b}", "/users/{id}", "/users/me", "/{a}/me", "/users"];
+    let endpoint = |path: &str| format!("{{ endpoint = \"{path}\", backend = [{{ host = [a], url_pattern = / }}] }}");
+    let endpoints: Vec<_> = paths.iter().map(|path| endpoint(path)).collect();
+    let routes = parsed(&format!("endpoints = [{}]", endpoints.join("\n"))).routes;
+    let names: Vec<_> = routes.iter().map(|route| route.dispatcher.as_str()).collect();
+    assert_eq!(names, ["GET /users", "GET /users/me", "GET /users/{id}", "GET /{a}/me", "GET /{a}/{b}"]);
+}
+
+#[test]
+fn endpoints_of_others_are_none_of_a_proxy() {
+    let files = Files::new("krakend-others");
+    for text in ["endpoints { search = \"http://a\" }", "endpoints = [a, b]"] {
+        assert_eq!(ProxySettings::find([files.with("app.conf", text)]).unwrap(), None);
+    }
+    assert_eq!(ProxySettings::find([files.with("app.conf", DOCUMENTED)]).unwrap(), Some(parsed(DOCUMENTED)));
+}

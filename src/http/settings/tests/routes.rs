@@ -69,21 +69,24 @@ fn what_a_route_says_itself_hides_what_excludes_it_in_the_default() {
 fn files_lie_over_each_other_and_include() {
     let files = Files::new("layers");
     let first = files.with("1.conf", "include \"part\"\nkanaloa.proxy { max-headers = 7, max-connections = 8 }");
-    files.with("part.conf", &format!("kanaloa.proxy {{ max-headers = 6, idle-timeout = 1s, {ROUTE} }}"));
+    let first_route = "routes = [{ path-prefix = /a, upstreams = [\"http://a:9000\"] }]";
+    files.with("part.conf", &format!("kanaloa.proxy {{ max-headers = 6, idle-timeout = 1s, {first_route} }}"));
     let second = files.with("2.conf", "kanaloa.proxy { max-connections = 9, routes += { path-prefix = /b, dns = ${where} } }\nwhere = \"http://b.internal\"");
     let settings = ProxySettings::load([&first, &second], &CommandLine::default()).unwrap();
     let server = &settings.server;
     assert_eq!((server.max_headers, server.max_connections, server.idle_timeout.as_secs()), (7, 9, 1));
     let routes: Vec<_> = settings.routes.iter().map(RouteSettings::to_string).collect();
-    assert_eq!(routes, ["/* -> http://a:9000 (dispatcher default)", "/b/* -> dns http://b.internal:80 (dispatcher b)"]);
+    assert_eq!(routes, ["/a/* -> http://a:9000 (dispatcher a)", "/b/* -> dns http://b.internal:80 (dispatcher b)"]);
 }
 
 #[test]
 fn names_that_are_not_said_come_from_paths() {
     let text = r#"routes = [
-        { upstreams = ["http://a"] }, { path-prefix = "/a/b/", upstreams = ["http://a"] }, { path = "/{x}", upstreams = ["http://a"] }
+        { path-prefix = "/a/b/", upstreams = ["http://a"] }
+        { path = "/{x}", upstreams = ["http://a"] }
+        { upstreams = ["http://a"] }
     ]"#;
-    assert_eq!(names(text), ["default", "a-b", "{x}"]);
+    assert_eq!(names(text), ["a-b", "{x}", "default"]);
 }
 
 #[test]
@@ -91,4 +94,43 @@ fn what_others_read_is_no_matter_to_them() {
     let text = "kanaloa.proxy { listen = nowhere, what = ever, routes = 3 }";
     let settings = crate::config::Settings::parse("app.conf", text).unwrap();
     assert_eq!(settings, crate::config::Settings::reference());
+}
+
+#[test]
+fn a_route_that_gets_no_request_is_refused() {
+    // What comes first, what comes after it, and whether that is left anything.
+    let cases = [
+        ("path-prefix = /", "path-prefix = /a", false),
+        ("path-prefix = /a", "path-prefix = /a/b", false),
+        ("path-prefix = /a", "path-prefix = /", true),
+        ("path-prefix = /a", "path-prefix = /ab", true),
+        ("path-prefix = /a", "path = \"/a/{b}\"", false),
+        ("path-prefix = /a/b", "path = \"/a/{b}\"", true),
+        ("path = \"/a/{b}\"", "path = \"/a/{c}\"", false),
+        ("path = \"/a/{b}\"", "path = \"/a/b\"", false),
+        ("path = \"/a/b\"", "path = \"/a/{b}\"", true),
+        ("path = \"/a/{b}\"", "path = \"/a/{b}/c\"", true),
+        ("path = \"/a/{b}\"", "path-prefix = /a", true),
+        ("host = a", "host = b", true),
+        ("host = a", "host = a", false),
+        ("host = a", "path-prefix = /", true),
+        ("methods = [GET]", "methods = [GET, POST]", true),
+        ("methods = [GET]", "path-prefix = /", true),
+        ("methods = [GET, POST]", "methods = [POST]", false),
+        ("path-prefix = /", "methods = [POST]", false),
+    ];
+    for (first, second, is_left) in cases {
+        let route = |text: &str, name: &str| format!("{{ upstreams = [\"http://a\"], dispatcher = {name}, {text} }}");
+        let text = format!("kanaloa.proxy.routes = [{}\n{}]", route(first, "first"), route(second, "second"));
+        let read = ProxySettings::parse("app.conf", &text, &CommandLine::default());
+        let hidden = read.err().map(|error| error.to_string().contains("expected a route that comes before"));
+        assert_eq!(hidden, (!is_left).then_some(true), "{text}");
+    }
+    assert_eq!(
+        refused(
+            "kanaloa.proxy.routes = [{ upstreams = [\"http://a\"] }\n{ upstreams = [\"http://a\"], path-prefix = /a }]"
+        ),
+        "app.conf:2: kanaloa.proxy.routes.1: expected a route that comes before kanaloa.proxy.routes.0, which takes all its \
+         requests, found /a/* after it"
+    );
 }
