@@ -139,3 +139,12 @@ fn what_files_say_for_others_can_be_read_with_its_origin() {
     let line = format!("{}:2", main.display());
     assert_eq!(list[0].origin(), Some(line.as_str()));
 }
+
+#[test]
+fn what_is_said_to_a_proxy_goes_through_and_is_left_alone() {
+    let text = "kanaloa.proxy { lisen = x, routes = [{ upstreams = [\"http://a\"] }, { path-prefix = /b }] }";
+    let config = Config::builder().add_source(Merged::parse("app.conf", text).unwrap()).build().unwrap();
+    assert_eq!(Settings::from_config(&config).unwrap(), Settings::reference());
+    let routes = config.get_array("kanaloa.proxy.routes").unwrap();
+    assert_eq!(routes.len(), 2);
+}

@@ -12,7 +12,7 @@ use hyper::header::{CONTENT_TYPE, HeaderName};
 use super::super::route::{PathMatch, Pattern, Rewrite};
 use super::order;
 use super::route::{self, Routes};
-use super::values::{METHOD, TIMER, header, method, parameters, pattern, upstream, upstreams};
+use super::values::{METHOD, PATTERN, TIMER, header, method, parameters, pattern, pattern_of, upstream, upstreams};
 use super::{HostHeader, RouteMatch, RouteSettings, Upstream, Upstreams};
 use crate::config::document::{Document, ENDPOINTS, Node, nearest};
 use crate::config::section::{Bounds, Section, items};
@@ -44,7 +44,6 @@ const ENCODINGS: &[(&str, ())] = &[("json", ()), ("no-op", ())];
 /// A list of names that means all.
 const STAR: &str = "*";
 
-const ENDPOINT: &str = "a path such as /users/{id}";
 const HOSTS: &str = "a list of hosts";
 
 /// What a file of KrakenD comes to.
@@ -118,7 +117,7 @@ struct Backend {
 impl Endpoint<'_> {
     fn read(&self, document: &mut Document, at: &Node, routes: &mut Routes<'_>) -> Option<RouteSettings> {
         let mut section = open(document, at, ENDPOINT_KEYS)?;
-        section.require("endpoint", ENDPOINT);
+        section.require("endpoint", PATTERN);
         section.require("backend", "a list of one backend");
         let method = match section.node("method") {
             Some(_) => section.value("method", METHOD, method),
@@ -184,7 +183,7 @@ impl Endpoint<'_> {
         endpoint: Option<&Method>,
     ) -> Option<Backend> {
         let mut section = open(document, at, BACKEND_KEYS)?;
-        section.require("url_pattern", ENDPOINT);
+        section.require("url_pattern", PATTERN);
         section.word("encoding", ENCODINGS);
         let is_raw = section.switch("disable_host_sanitize").unwrap_or(false);
         if let Some(endpoint) = endpoint {
@@ -228,17 +227,11 @@ fn path(document: &mut Document, at: &Node) -> Option<Pattern> {
 /// The path that backends see, which KrakenD lets begin without a slash.
 fn rewritten(document: &mut Document, at: &Node) -> Option<(Node, Pattern)> {
     let Some(text) = at.word() else {
-        document.refuse(at, ENDPOINT);
+        document.refuse(at, PATTERN);
         return None;
     };
     let with_slash = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
-    match Pattern::parse(&with_slash) {
-        Ok(pattern) => Some((at.clone(), pattern)),
-        Err(error) => {
-            document.refuse_found(at, ENDPOINT, format!("\"{text}\": {error}"));
-            None
-        }
-    }
+    Some((at.clone(), pattern_of(document, at, &with_slash)?))
 }
 
 /// An instance from its host, which may lack its scheme unless it is taken as it stands.

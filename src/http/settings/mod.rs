@@ -5,9 +5,14 @@
 //! # Files of KrakenD
 //!
 //! A file whose top has `endpoints` was written for [KrakenD](https://www.krakend.io) and works as it stands, if all it asks
-//! for is a proxy: each endpoint with one backend is a route. Its dispatcher is called `GET /users/{id}`, and what
-//! `kanaloa.dispatchers` says of that name holds for it, but for what the endpoint itself says: `concurrent_calls`, and
-//! `timeout` as the service timeout. Where KrakenD would do more, the key that says so is an error.
+//! for is a proxy: each endpoint with one backend is a route. Where KrakenD would do more, the key that says so is an
+//! error.
+//!
+//! A route's dispatcher is called `GET /users/{id}`, and what `kanaloa.dispatchers` says of that name holds for it, but for
+//! what the file itself says: `concurrent_calls`, and `timeout` as the service timeout, which is 2s, as with KrakenD, if
+//! nobody says otherwise. What `kanaloa.proxy.default-route` says holds too. The proxy listens at `port` and `listen_ip`, of
+//! which the defaults are KrakenD's 8080 and 0.0.0.0, unless neither is there, or `kanaloa.proxy.listen` or the command
+//! line say otherwise. Whatever their order, text in paths comes before parameters.
 
 mod krakend;
 mod order;

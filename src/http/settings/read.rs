@@ -203,12 +203,15 @@ impl Proxy<'_> {
             listen = krakend.listen.filter(|_| !is_said).or(listen);
         }
         order::refuse_hidden(self.document, &all);
-        if let (Some(listen), Some(Some(admin)), Some(at)) = (listen, admin, admin_at)
-            && listen == admin
-            && listen.port() != 0
+        if let (Some(listen), Some(Some(admin))) = (listen, admin)
+            && is_one_place(listen, admin)
         {
-            let at = listen_at.filter(|_| !self.document.is_set(&at)).unwrap_or(at);
-            self.document.refuse(&at, "addresses of listen and admin that differ");
+            let port = self.document.at(&["port"]);
+            let mut blamed = [admin_at, listen_at, port].into_iter().flatten().filter(|at| self.document.is_set(at));
+            if let Some(at) = blamed.next() {
+                let found = format!("{listen} and {admin}");
+                self.document.refuse_found(&at, "addresses of listen and admin that can both be had", found);
+            }
         }
         Some(ProxySettings {
             listen: listen?,
@@ -292,6 +295,12 @@ impl Proxy<'_> {
             format!("there are routes{place} ({}) as well: leave them out, or write the upstreams there", at.written());
         self.document.refuse_unplaced(Some("--upstream"), None, ProblemKind::Syntax(message));
     }
+}
+
+/// Whether nobody can listen at both.
+fn is_one_place(one: SocketAddr, other: SocketAddr) -> bool {
+    let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && (is_any || one.ip() == other.ip())
 }
 
 fn address(node: &Node) -> Option<SocketAddr> {

@@ -73,13 +73,18 @@ pub(super) fn pattern(document: &mut Document, node: &Node) -> Option<Pattern> {
         document.refuse(node, PATTERN);
         return None;
     };
-    match Pattern::parse(text) {
-        Ok(pattern) => Some(pattern),
-        Err(error) => {
-            document.refuse_found(node, PATTERN, format!("\"{text}\": {error}"));
-            None
-        }
-    }
+    pattern_of(document, node, text)
+}
+
+/// The same of a text that stands at a place.
+pub(super) fn pattern_of(document: &mut Document, node: &Node, text: &str) -> Option<Pattern> {
+    let wrong = match Pattern::parse(text) {
+        _ if text.contains(['?', '#']) => "it has more than a path".to_owned(),
+        Ok(pattern) => return Some(pattern),
+        Err(error) => error.to_string(),
+    };
+    document.refuse_found(node, PATTERN, format!("\"{text}\": {wrong}"));
+    None
 }
 
 /// A pattern as text.

@@ -61,8 +61,8 @@ fn what_is_wrong_with_it_names_the_option() {
         (
             format!("kanaloa.proxy {{ {ROUTE} }}"),
             CommandLine { listen: Some("127.0.0.1:8081".parse().unwrap()), ..CommandLine::default() },
-            "--listen: kanaloa.proxy.listen: expected addresses of listen and admin that differ, \
-             found \"127.0.0.1:8081\""
+            "--listen: kanaloa.proxy.listen: expected addresses of listen and admin that can both be had, \
+             found 127.0.0.1:8081 and 127.0.0.1:8081"
                 .to_owned(),
         ),
     ];

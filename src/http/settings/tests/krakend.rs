@@ -223,6 +223,17 @@ fn values_that_are_wrong() {
     let url = values::UPSTREAM;
     let cases = [
         (file("\"version\": 2,", "", ""), "1: version: expected 3, the version of the format since KrakenD 2.0, found 2".into()),
+        (
+            file("\"port\": 8081,", "", ""),
+            "1: port: expected addresses of listen and admin that can both be had, found 0.0.0.0:8081 and 127.0.0.1:8081"
+                .into(),
+        ),
+        (
+            file("", "", "\"url_pattern\": \"/b?c={id}\""),
+            "3: endpoints.0.backend.0.url_pattern: expected a path such as /users/{id}, found \"/b?c={id}\": it has more \
+             than a path"
+                .into(),
+        ),
         (file("\"port\": 0,", "", ""), "1: port: expected a whole number from 1 to 65535, found 0".into()),
         (file("\"listen_ip\": \"all\",", "", ""), "1: listen_ip: expected an address such as 0.0.0.0, found \"all\"".into()),
         (file("\"timeout\": \"2 weeks\",", "", ""), format!("1: timeout: expected {timer}, found \"2 weeks\"")),

@@ -44,7 +44,13 @@ fn values_of_the_proxy() {
         ("admin = somewhere", format!("admin: expected {address}, or none, found \"somewhere\"")),
         (
             "admin = \"127.0.0.1:8080\"",
-            "admin: expected addresses of listen and admin that differ, found \"127.0.0.1:8080\"".into(),
+            "admin: expected addresses of listen and admin that can both be had, found 127.0.0.1:8080 and 127.0.0.1:8080"
+                .into(),
+        ),
+        (
+            "listen = \"0.0.0.0:8081\"",
+            "listen: expected addresses of listen and admin that can both be had, found 0.0.0.0:8081 and 127.0.0.1:8081"
+                .into(),
         ),
         ("threads = 0", "threads: expected auto, or a whole number from 1 to 1024, found 0".into()),
         ("threads = 1025", "threads: expected auto, or a whole number from 1 to 1024, found 1025".into()),
@@ -88,6 +94,10 @@ fn values_of_a_route() {
         ("path-prefix = \"/a//b\"", format!("path-prefix: expected {}, found \"/a//b\"", values::PREFIX)),
         ("path-prefix = \"/a/{b}\"", format!("path-prefix: expected {}, found \"/a/{{b}}\"", values::PREFIX)),
         ("path-prefix = none", format!("path-prefix: expected {}, found \"none\"", values::PREFIX)),
+        (
+            "path = \"/a?b={c}\"",
+            "path: expected a path such as /users/{id}, found \"/a?b={c}\": it has more than a path".into(),
+        ),
         ("path = [a]", "path: expected a path such as /users/{id}, found a list".into()),
         ("path = \"/a\", path-prefix = \"/a\"", "path-prefix: expected either path or path-prefix, found both".into()),
         ("host = \"a:80\"", format!("host: expected {}, or none, found \"a:80\"", values::HOST)),

@@ -134,3 +134,15 @@ fn a_route_that_gets_no_request_is_refused() {
          requests, found /a/* after it"
     );
 }
+
+#[test]
+fn routes_may_be_brought_and_share_what_is_written_once() {
+    let text = r#"
+      common { priority = 1, upstreams = ["http://a"] }
+      first = [${common} { path-prefix = "/a" }]
+      kanaloa.proxy.routes = ${first} [${common} { path-prefix = "/b", priority = 9 }]"#;
+    assert_eq!(refused(text), "app.conf:4: kanaloa.proxy.routes.1.priority: expected a class from 0 to 5, found 9");
+    let routes = parsed(&text.replace('9', "2")).routes;
+    let read: Vec<_> = routes.iter().map(|route| (route.dispatcher.as_str(), route.priority.class())).collect();
+    assert_eq!(read, [("a", 1), ("b", 2)]);
+}
