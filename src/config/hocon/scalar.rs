@@ -159,3 +159,30 @@ fn number(text: &str) -> Option<f64> {
 fn is_numeric(text: &str) -> bool {
     text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
 }
+
+#[cfg(all(test, feature = "proxy"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_units_of_two_powers() {
+        let cases = [
+            ("0", Some(0)),
+            ("65536", Some(65_536)),
+            ("64K", Some(65_536)),
+            (" 64 KiB ", Some(65_536)),
+            ("64kB", Some(64_000)),
+            ("3 megabytes", Some(3_000_000)),
+            ("1G", Some(1 << 30)),
+            ("17179869184G", None),
+            ("1.5K", None),
+            ("-1", None),
+            ("K", None),
+            ("1 sack", None),
+            ("null", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Scalar::bare(text.to_owned()).bytes(), expected, "{text}");
+        }
+    }
+}
