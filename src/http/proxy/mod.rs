@@ -88,7 +88,7 @@ impl Serve for Proxy {
             let form = Form::of(&parts);
             match shared.forward(parts, body, client).await {
                 Ok(response) => response,
-                Err(reason) => answer(&reason, form).map(|body| AnswerBody::Own(Full::new(body))),
+                Err(reason) => answer(&reason, &form).map(|body| AnswerBody::Own(Full::new(body))),
             }
         }
     }

@@ -289,30 +289,3 @@ pub struct PriorityHeader {
     /// What its values mean, beside the classes as numbers.
     pub values: Vec<(String, Priority)>,
 }
-
-impl std::fmt::Display for Scheme {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        })
-    }
-}
-
-impl std::fmt::Display for Upstream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}://{}", self.scheme, self.authority)
-    }
-}
-
-impl std::fmt::Display for Upstreams {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Upstreams::Fixed(upstreams) => {
-                let upstreams: Vec<_> = upstreams.iter().map(Upstream::to_string).collect();
-                f.write_str(&upstreams.join(", "))
-            }
-            Upstreams::Dns { scheme, name, port } => write!(f, "each address of {scheme}://{name}:{port}"),
-        }
-    }
-}
