@@ -72,16 +72,12 @@ said! {
         "no instance of the service takes requests; try again later";
     SHUTTING_DOWN = SERVICE_UNAVAILABLE 503 "shutting-down", grpc "14":
         "the proxy takes no more requests; try again on another connection";
-    REJECTED = SERVICE_UNAVAILABLE 503 "rejected", grpc "14":
-        "the request was not handed to the service; try again later";
     SERVICE_TIMEOUT = GATEWAY_TIMEOUT 504 "service-timeout", grpc "4":
         "the service has not answered in time";
     REQUEST_TIMEOUT = GATEWAY_TIMEOUT 504 "request-timeout", grpc "4":
         "the request was not answered in time";
     DEADLINE = GATEWAY_TIMEOUT 504 "deadline", grpc "4":
         "the service has not answered before the deadline of the request";
-    TIMED_OUT = GATEWAY_TIMEOUT 504 "timed-out", grpc "4":
-        "there was no answer in time";
     NO_CONNECTION = BAD_GATEWAY 502 "no-connection", grpc "14":
         "no connection to the service could be made; try again later";
     UPSTREAM_FAILED = BAD_GATEWAY 502 "upstream-failed", grpc "14":
