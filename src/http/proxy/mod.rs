@@ -31,6 +31,7 @@ use hyper::{Request, Response, Version};
 
 use self::body::AnswerBody;
 use self::outgoing::Upgrade;
+use self::route::ProxyWork;
 pub(crate) use self::route::Route;
 pub(crate) use self::routes::{Routes, RoutesError};
 pub(crate) use self::tunnel::Tunnels;
@@ -83,10 +84,16 @@ impl Serve for Proxy {
 
     fn serve(&self, request: Request<Incoming>, client: Client) -> impl Future<Output = Response<AnswerBody>> + 'static {
         let shared = Arc::clone(&self.shared);
+        // What can be done at once is not part of the future, which stays small for that.
+        let (parts, body) = request.into_parts();
+        let form = Form::of(&parts);
+        let prepared = self.shared.prepare(parts, body, client);
         async move {
-            let (parts, body) = request.into_parts();
-            let form = Form::of(&parts);
-            match shared.forward(parts, body, client).await {
+            let answered = match prepared {
+                Ok((route, work)) => shared.forward(route, work).await,
+                Err(reason) => Err(reason),
+            };
+            match answered {
                 Ok(response) => response,
                 Err(reason) => answer(&reason, &form).map(|body| AnswerBody::Own(Full::new(body))),
             }
@@ -95,22 +102,14 @@ impl Serve for Proxy {
 }
 
 impl Shared {
-    /// Has a request answered by an upstream.
+    /// Finds out where a request goes, and makes it ready to go there.
     ///
     /// # Errors
     ///
-    /// Why it is not.
-    async fn forward(
-        &self,
-        mut parts: Parts,
-        body: Incoming,
-        client: Client,
-    ) -> Result<Response<AnswerBody>, Reason> {
-        let body_idle_timeout = {
-            let limits = self.limits.load();
-            check(&parts, &limits)?;
-            limits.request_body_idle_timeout
-        };
+    /// Why it does not.
+    fn prepare(&self, mut parts: Parts, body: Incoming, client: Client) -> Result<(Arc<Route>, ProxyWork), Reason> {
+        let limits = self.limits.load();
+        check(&parts, &limits)?;
         let route = {
             let routes = self.routes.load();
             let index = routes.table.find(&parts)?;
@@ -121,8 +120,23 @@ impl Shared {
             let client = parts.extensions.remove::<OnUpgrade>()?;
             Some(Upgrade { protocol, client })
         });
-        let work = route.work(parts, body, upgrade, client, body_idle_timeout).await?;
-        match route.dispatcher.call(work).await {
+        let work = route.prepare(parts, body, upgrade, client, limits.request_body_idle_timeout)?;
+        Ok((route, work))
+    }
+
+    /// Has a request answered by an upstream.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not.
+    async fn forward(&self, route: Arc<Route>, mut work: ProxyWork) -> Result<Response<AnswerBody>, Reason> {
+        if work.request.is_to_be_kept() {
+            Box::pin(route.keep(&mut work)).await?;
+        }
+        let call = route.dispatcher.call(work);
+        // The dispatcher of a route that a reload has taken away ends when nobody holds it any more.
+        drop(route);
+        match call.await {
             Ok(Answered::Response(answer)) => Ok(self.pass_on(*answer)),
             Ok(Answered::ClientFault(fault)) => Err(fault.into()),
             Err(error) => self.fail(error),

@@ -9,9 +9,12 @@ use hyper::{HeaderMap, Method};
 use super::upload::Upload;
 
 /// A request as a dispatcher hands it to upstreams: without what is only between the client and this proxy, and without
-/// what differs from upstream to upstream.
+/// what differs from upstream to upstream. In a box, since it changes hands some ten times on its way.
+pub(crate) type Outgoing = Box<OutgoingRequest>;
+
+/// See [`Outgoing`].
 #[derive(Debug)]
-pub(crate) struct Outgoing {
+pub(crate) struct OutgoingRequest {
     pub(super) head: Head,
     pub(super) body: OutgoingBody,
     /// Whether it may go out more than once, if its body allows it.
@@ -46,16 +49,23 @@ pub(crate) enum OutgoingBody {
     Stream(Upload),
 }
 
-impl Outgoing {
+impl OutgoingRequest {
+    /// Whether it may go out more than once, and its body has to be kept for that.
+    pub(super) fn is_to_be_kept(&self) -> bool {
+        self.may_repeat && matches!(self.body, OutgoingBody::Stream(_))
+    }
+
     /// The same request once more, if it may go out more than once.
-    pub(super) fn again(&self) -> Option<Self> {
+    pub(super) fn again(self: &Box<Self>) -> Option<Outgoing> {
         let OutgoingBody::Kept(body) = &self.body else { return None };
         let is_repeatable = self.may_repeat && self.upgrade.is_none();
-        is_repeatable.then(|| Outgoing {
-            head: self.head.clone(),
-            body: OutgoingBody::Kept(body.clone()),
-            may_repeat: true,
-            upgrade: None,
+        is_repeatable.then(|| {
+            Box::new(OutgoingRequest {
+                head: self.head.clone(),
+                body: OutgoingBody::Kept(body.clone()),
+                may_repeat: true,
+                upgrade: None,
+            })
         })
     }
 }

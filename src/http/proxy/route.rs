@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use tokio::time::Instant;
 
-use super::outgoing::{Head, Outgoing, OutgoingBody, Upgrade};
+use super::outgoing::{Head, Outgoing, OutgoingBody, OutgoingRequest, Upgrade};
 use super::routes::Dispatcher;
-use super::upload::{Kept, Upload, UploadError};
+use super::upload::{Kept, Upload};
 use super::upstream::{Answered, UpstreamError};
 use crate::Work;
 use crate::http::answer::Reason;
@@ -29,7 +30,7 @@ pub(crate) struct Route {
 }
 
 /// A request as a dispatcher takes it.
-type ProxyWork = Work<Outgoing, Answered, UpstreamError>;
+pub(super) type ProxyWork = Work<Outgoing, Answered, UpstreamError>;
 
 impl Route {
     pub(super) fn new(settings: RouteSettings, dispatcher: Dispatcher) -> Arc<Self> {
@@ -38,12 +39,12 @@ impl Route {
         Arc::new(Route { settings, dispatcher, repeats })
     }
 
-    /// Makes a request ready for upstreams, and reads ahead what has to be kept of it.
+    /// Makes a request ready for upstreams.
     ///
     /// # Errors
     ///
     /// What the client did wrong.
-    pub(super) async fn work(
+    pub(super) fn prepare(
         &self,
         parts: Parts,
         body: Incoming,
@@ -52,32 +53,33 @@ impl Route {
         body_idle_timeout: Duration,
     ) -> Result<ProxyWork, Reason> {
         let route = &self.settings;
-        // Read before anything is waited for: it counts from when the request was there.
         let deadline = deadline::read(&parts.headers)?.and_then(|left| Instant::now().checked_add(left));
         let class = priority::class(&parts.headers, route.priority_header.as_ref(), route.priority);
         let user = route.user_header.as_ref().and_then(|name| parts.headers.get(name)).cloned();
         let may_repeat = self.repeats
             && upgrade.is_none()
             && idempotent::may_repeat(&parts.method, &parts.headers, route.retry_idempotent, route.retry_others);
-        let length = parts.headers.get(header::CONTENT_LENGTH).and_then(length);
-        if let (Some(length), Some(most)) = (length, route.max_request_body)
-            && length > most
-        {
-            return Err(UploadError::TooLarge.into());
-        }
-        let head = self.head(parts, client)?;
         let body = match body.is_end_stream() {
-            true => OutgoingBody::Kept(bytes::Bytes::new()),
-            false => self.body(Upload::new(body, route.max_request_body, body_idle_timeout), may_repeat).await?,
+            true => OutgoingBody::Kept(Bytes::new()),
+            false => {
+                let length = parts.headers.get(header::CONTENT_LENGTH).and_then(length);
+                if let (Some(length), Some(most)) = (length, route.max_request_body)
+                    && length > most
+                {
+                    return Err(Reason::BodyTooLarge);
+                }
+                OutgoingBody::Stream(Upload::new(body, route.max_request_body, body_idle_timeout))
+            }
         };
-        let mut work = Work::new(Outgoing { head, body, may_repeat, upgrade }).priority(class);
+        let head = self.head(parts, client)?;
+        let mut work = Work::new(Box::new(OutgoingRequest { head, body, may_repeat, upgrade })).priority(class);
         if let Some(user) = user {
             work = work.user(user.as_bytes());
         }
-        Ok(match deadline {
-            Some(deadline) => work.deadline(deadline),
-            None => work,
-        })
+        if let Some(deadline) = deadline {
+            work = work.deadline(deadline);
+        }
+        Ok(work)
     }
 
     fn head(&self, parts: Parts, client: Client) -> Result<Head, Reason> {
@@ -99,17 +101,25 @@ impl Route {
         Ok(Head { method, path_and_query, headers, host })
     }
 
-    async fn body(&self, upload: Upload, may_repeat: bool) -> Result<OutgoingBody, Reason> {
-        if !may_repeat {
-            return Ok(OutgoingBody::Stream(upload));
-        }
-        Ok(match upload.keep(self.settings.retry_buffer).await? {
-            Kept::Whole(body) => OutgoingBody::Kept(body),
-            Kept::Part(upload) => match self.settings.beyond_retry_buffer {
-                BeyondRetryBuffer::SendOnce => OutgoingBody::Stream(upload),
-                BeyondRetryBuffer::Refuse => return Err(Reason::BodyTooLarge),
+    /// Reads ahead what has to be kept of a request.
+    ///
+    /// # Errors
+    ///
+    /// What the client did wrong.
+    pub(super) async fn keep(&self, work: &mut ProxyWork) -> Result<(), Reason> {
+        let outgoing = &mut work.request;
+        let empty = OutgoingBody::Kept(Bytes::new());
+        outgoing.body = match std::mem::replace(&mut outgoing.body, empty) {
+            OutgoingBody::Kept(body) => OutgoingBody::Kept(body),
+            OutgoingBody::Stream(upload) => match upload.keep(self.settings.retry_buffer).await? {
+                Kept::Whole(body) => OutgoingBody::Kept(body),
+                Kept::Part(upload) => match self.settings.beyond_retry_buffer {
+                    BeyondRetryBuffer::SendOnce => OutgoingBody::Stream(upload),
+                    BeyondRetryBuffer::Refuse => return Err(Reason::BodyTooLarge),
+                },
             },
-        })
+        };
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use super::connect::Connector;
 use super::download::Download;
-use super::outgoing::{Head, Outgoing, OutgoingBody};
+use super::outgoing::{Head, Outgoing, OutgoingBody, OutgoingRequest};
 use super::upload::{Upload, UploadError, UploadNotes};
 use crate::http::headers::{deadline, hop_by_hop, host, retry_after};
 use crate::http::settings::{HostHeader, RouteSettings, Scheme, Upstream, UpstreamHttp};
@@ -148,7 +148,7 @@ impl Handler for UpstreamHandler {
     }
 
     async fn handle(&self, outgoing: Outgoing, context: CallContext) -> Reply<Answered, UpstreamError> {
-        let Outgoing { head, body, upgrade, .. } = outgoing;
+        let OutgoingRequest { head, body, upgrade, .. } = *outgoing;
         let (body, notes) = match body {
             OutgoingBody::Kept(bytes) => (UpstreamBody::Kept(Some(bytes).filter(|bytes| !bytes.is_empty())), None),
             OutgoingBody::Stream(upload) => {
