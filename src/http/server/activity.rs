@@ -22,6 +22,8 @@ pub(super) struct Activity {
     sent: AtomicU64,
     blocked: AtomicBool,
     ended: AtomicBool,
+    listening: AtomicBool,
+    asked: AtomicBool,
 }
 
 impl Activity {
@@ -74,6 +76,25 @@ impl Activity {
 
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked.load(Ordering::Relaxed)
+    }
+
+    /// Whether more of the client is waited for, so that its leaving would be noticed.
+    pub(super) fn set_listening(&self, is_listening: bool) {
+        self.listening.store(is_listening, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_listening(&self) -> bool {
+        self.listening.load(Ordering::Relaxed)
+    }
+
+    /// Has the socket fail, the next time that hyper flushes it, if the client has left.
+    pub(super) fn ask_whether_left(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the socket is to look if the client has left.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) && self.asked.swap(false, Ordering::Relaxed)
     }
 
     /// The client sends no more.

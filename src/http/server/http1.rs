@@ -26,6 +26,10 @@ use crate::http::settings::ServerSettings;
 /// How long a connection is idle before it is taken from hyper. One under load never is for so long.
 const PARK_AFTER: Duration = Duration::from_millis(500);
 
+/// How often it is looked whether a client has left whose body nobody reads yet. hyper does not read then, and so does
+/// not notice, though such a request may wait for long.
+const ASK_AFTER: Duration = Duration::from_millis(500);
+
 /// With more connections than this at hyper, one that becomes idle is taken from it at once. That a while would be
 /// enough is not: what thousands of connections have used for a while the allocator keeps.
 const WARM: usize = 512;
@@ -126,13 +130,28 @@ async fn drive<S: Serve>(
     // What hyper waits for first is what the caller has waited for already.
     let mut awaited = activity.last_awaited() + 1;
     let mut head_since = waiting.is_first.then_some(waiting.since);
+    // Until when it goes unnoticed if the client leaves.
+    let mut deaf_until = None;
     let mut alarm = Alarm::default();
     let ended = poll_fn(|cx| {
         if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
             return Poll::Ready(Some(ended));
         }
-        // While a request is served there is no hurry. The alarm may go off, and finds nothing to do.
-        let Some(head) = activity.awaits() else { return Poll::Pending };
+        let Some(head) = activity.awaits() else {
+            // While a request is served there is no hurry. An alarm of before may go off, and finds nothing to do.
+            if activity.is_listening() {
+                deaf_until = None;
+                return Poll::Pending;
+            }
+            let deadline = *deaf_until.get_or_insert_with(|| Instant::now() + ASK_AFTER);
+            if alarm.poll(deadline, cx).is_ready() {
+                deaf_until = None;
+                activity.ask_whether_left();
+                cx.waker().wake_by_ref();
+            }
+            return Poll::Pending;
+        };
+        deaf_until = None;
         if head != awaited {
             awaited = head;
             head_since = None;

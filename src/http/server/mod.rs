@@ -22,7 +22,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -72,6 +72,8 @@ pub(crate) struct Server {
     slots: Arc<Slots>,
     /// When draining began.
     drained: watch::Sender<Option<Instant>>,
+    /// The same, for each answer to look at.
+    is_draining: AtomicBool,
     /// Connections at hyper's HTTP/1.
     warm: AtomicUsize,
     limit_logged: Seldom,
@@ -96,6 +98,7 @@ impl Server {
             slots: Slots::new(settings.max_connections),
             terms: ArcSwap::from_pointee(Terms { settings, tls }),
             drained: watch::Sender::new(None),
+            is_draining: AtomicBool::new(false),
             warm: AtomicUsize::new(0),
             limit_logged: Seldom::default(),
             shortage_logged: Seldom::default(),
@@ -116,6 +119,7 @@ impl Server {
     /// Has what waits to be accepted accepted, and then nothing more; has what is under way finished, and connections
     /// closed behind it. Those that are idle have a [little while](GRACE) for one more request.
     pub(crate) fn drain(&self) {
+        self.is_draining.store(true, Ordering::SeqCst);
         self.drained.send_if_modified(|drained| {
             let is_first = drained.is_none();
             drained.get_or_insert_with(Instant::now);
@@ -228,7 +232,7 @@ impl Server {
     }
 
     fn is_draining(&self) -> bool {
-        self.drained.borrow().is_some()
+        self.is_draining.load(Ordering::Relaxed)
     }
 
     /// Resolves when the server drains.

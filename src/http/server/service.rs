@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -13,8 +14,10 @@ use super::activity::Activity;
 use super::{Client, Serve, Server};
 
 /// Has requests of one HTTP/1 connection answered.
-#[derive(Clone)]
-pub(super) struct Answerer<S> {
+pub(super) struct Answerer<S>(Rc<Inner<S>>);
+
+/// Of one connection, for what threads share costs more with each request.
+struct Inner<S> {
     server: Arc<Server>,
     serve: S,
     client: Client,
@@ -23,11 +26,17 @@ pub(super) struct Answerer<S> {
 
 impl<S> Answerer<S> {
     pub(super) fn new(server: Arc<Server>, serve: S, client: Client, activity: Arc<Activity>) -> Self {
-        Self { server, serve, client, activity }
+        Self(Rc::new(Inner { server, serve, client, activity }))
     }
 
     pub(super) fn client(&self) -> Client {
-        self.client
+        self.0.client
+    }
+}
+
+impl<S> Clone for Answerer<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
     }
 }
 
@@ -40,15 +49,15 @@ impl<S: Serve> Service<Request<Incoming>> for Answerer<S> {
     type Future = Answering<S::Body>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.activity.have_head();
+        let inner = self.0.clone();
+        inner.activity.have_head();
         let is_connect = *request.method() == Method::CONNECT;
-        let server = self.server.clone();
-        let answer = self.serve.serve(request, self.client);
+        let answer = inner.serve.serve(request, inner.client);
         Box::pin(async move {
             let mut response = answer.await;
             let is_upgrade =
                 response.status() == StatusCode::SWITCHING_PROTOCOLS || (is_connect && response.status().is_success());
-            if server.is_draining() && !is_upgrade {
+            if inner.server.is_draining() && !is_upgrade {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok(response)

@@ -1,11 +1,11 @@
 //! A client's socket.
 
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant, Sleep, sleep_until};
 
@@ -42,6 +42,16 @@ impl Wire {
     /// Resolves when there is something to be read, be it the end.
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.socket.poll_read_ready(cx)
+    }
+
+    /// Whether the client has closed the connection, however much of what it has sent is still to be read.
+    fn has_left(&self) -> bool {
+        let ready = pin!(self.socket.ready(Interest::READABLE));
+        match ready.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(ready)) => ready.is_read_closed(),
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        }
     }
 
     fn written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -85,7 +95,9 @@ impl Wire {
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
+        let read = Pin::new(&mut self.socket).poll_read(cx, buffer);
+        self.activity.set_listening(read.is_pending());
+        ready!(read)?;
         if buffer.filled().len() > before {
             self.activity.receive();
         } else if buffer.remaining() > 0 {
@@ -115,6 +127,9 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.activity.is_asked() && self.has_left() {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionReset, "the client has left")));
+        }
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 

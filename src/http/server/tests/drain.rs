@@ -7,6 +7,8 @@ fn an_idle_connection_has_time_for_one_more_request() {
         let mut peer = fixture.connect().await;
         let (head, _) = peer.get("/hello").await;
         assert!(!head.contains("connection: close"), "{head}");
+        // Long enough to be set aside.
+        tokio::time::sleep(Duration::from_millis(700)).await;
 
         fixture.server.drain();
         tokio::time::sleep(Duration::from_millis(300)).await;

@@ -85,6 +85,24 @@ fn a_client_that_leaves_has_its_request_dropped() {
 }
 
 #[test]
+fn a_client_that_leaves_in_the_middle_of_a_body_that_nobody_reads_has_its_request_dropped() {
+    run(|| async {
+        let fixture = Fixture::start(settings());
+        let mut peer = fixture.connect().await;
+        peer.send("POST /held HTTP/1.1\r\nhost: test\r\ncontent-length: 1000000\r\n\r\n").await;
+        peer.send(&"x".repeat(100_000)).await;
+        fixture.seen.until(|seen| seen.begun.get() == 1).await;
+        // One that stays is not taken for one that leaves.
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        assert_eq!(fixture.seen.dropped.get(), 0);
+
+        drop(peer);
+        fixture.seen.until(|seen| seen.dropped.get() == 1).await;
+        fixture.until_connections(0).await;
+    });
+}
+
+#[test]
 fn a_client_that_resets_has_its_request_dropped() {
     run(|| async {
         let fixture = Fixture::start(settings());
