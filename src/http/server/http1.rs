@@ -121,7 +121,8 @@ async fn drive<S: Serve>(
     waiting: &mut Waiting,
 ) -> Next {
     let _warm = Warm::new(&server.warm);
-    let header_timeout = terms.settings.header_timeout;
+    let ServerSettings { header_timeout, idle_timeout, .. } = terms.settings;
+    let park_after = PARK_AFTER.min(idle_timeout);
     let activity = stream.activity().clone();
     let mut connection = builder(&terms.settings, HeadWatch::new(activity.clone()))
         .serve_connection(TokioIo::new(stream), answerer)
@@ -164,7 +165,7 @@ async fn drive<S: Serve>(
         } else if server.warm.load(Ordering::Relaxed) > WARM {
             return Poll::Ready(None);
         } else {
-            waiting.since + PARK_AFTER
+            waiting.since + park_after
         };
         alarm.poll(deadline, cx).map(|()| None)
     })
@@ -187,6 +188,14 @@ async fn drive<S: Serve>(
     }
 }
 
+/// hyper answers by itself what it cannot read, with an empty body and closing the connection: 400, 431 beyond these
+/// limits, 414 beyond 65,534 bytes. A request with both `Transfer-Encoding` and `Content-Length` it takes by its chunks,
+/// removes the length and closes the connection after the answer, as RFC 9112, section 6.3 demands of who does not
+/// refuse it. Nothing in the request tells of it then.
+///
+/// `half_close` stays off. A client that has left altogether and one that has only finished sending look the same until
+/// something is written to them. The first are many, and to go on working for them is what this crate is against. nginx
+/// decides likewise.
 fn builder(settings: &ServerSettings, watch: HeadWatch) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder

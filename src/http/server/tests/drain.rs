@@ -95,3 +95,34 @@ fn a_server_that_is_dropped_cuts_off() {
         assert_eq!(fixture.server.connections(), 0);
     });
 }
+
+#[test]
+fn no_request_is_lost_by_clients_that_go_on_until_they_are_told_to_close() {
+    run(|| async {
+        let fixture = Fixture::start(settings());
+        let mut clients = Vec::new();
+        for _ in 0..20 {
+            let mut peer = fixture.connect().await;
+            clients.push(tokio::task::spawn_local(async move {
+                let mut answered = 0;
+                loop {
+                    let (head, body) = peer.get("/hello").await;
+                    assert_eq!(body, "hello");
+                    answered += 1;
+                    if head.contains("connection: close\r\n") {
+                        assert_eq!(peer.rest().await, "");
+                        return answered;
+                    }
+                }
+            }));
+        }
+        fixture.seen.until(|seen| seen.begun.get() >= 1000).await;
+        fixture.server.drain();
+        let mut answered = 0;
+        for client in clients {
+            answered += timeout(PATIENCE, client).await.unwrap().unwrap();
+        }
+        assert_eq!(fixture.seen.begun.get(), answered);
+        fixture.ended().await;
+    });
+}
