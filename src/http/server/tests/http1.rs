@@ -42,6 +42,8 @@ fn pipelined_requests_are_answered_in_order() {
         peer.send(&(one("a") + &one("b") + &one("c")[..20])).await;
         assert_eq!(peer.answer().await.1, "a");
         assert_eq!(peer.answer().await.1, "b");
+        // Long enough to be set aside with what has come of the third.
+        tokio::time::sleep(Duration::from_millis(800)).await;
         peer.send(&one("c")[20..]).await;
         assert_eq!(peer.answer().await.1, "c");
     });
