@@ -98,7 +98,9 @@ async fn serve(settings: ProxySettings, args: &ProxyArgs, command_line: &Command
                         ExitCode::SUCCESS
                     }
                     Drained::CutOff { connections, .. } => {
-                        note(format!("drained: {connections} connections were cut off, for drain-timeout = {wait:?} was over"));
+                        note(format!(
+                            "drained: {connections} connections were cut off, for drain-timeout = {wait:?} was over"
+                        ));
                         ExitCode::FAILURE
                     }
                     _ => ExitCode::SUCCESS,
@@ -145,7 +147,13 @@ fn route(route: &RouteSettings) -> String {
     let methods: Vec<_> = matches.methods.iter().map(hyper::Method::as_str).collect();
     let methods = if methods.is_empty() { String::new() } else { methods.join(",") + " " };
     let host = matches.host.as_deref().unwrap_or_default();
-    format!("  {methods}{host}{} to {}\n    {}: {}", matches.path, route.upstreams, route.dispatcher, limits(&route.settings))
+    format!(
+        "  {methods}{host}{} to {}\n    {}: {}",
+        matches.path,
+        route.upstreams,
+        route.dispatcher,
+        limits(&route.settings)
+    )
 }
 
 /// The limits in force of a dispatcher.

@@ -28,9 +28,12 @@ impl Admin {
 }
 
 impl Serve for Admin {
+    type Connection = ();
     type Body = Full<Bytes>;
 
-    fn serve(&self, request: Request<Incoming>, _: Client) -> impl Future<Output = Response<Full<Bytes>>> + 'static {
+    fn connected(&self, _: Client) {}
+
+    fn serve(&self, request: Request<Incoming>, (): &()) -> impl Future<Output = Response<Full<Bytes>>> + 'static {
         let overview = self.overview.clone();
         async move {
             if request.method() != Method::GET && request.method() != Method::HEAD {

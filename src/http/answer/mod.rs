@@ -68,16 +68,6 @@ enum Kind {
 }
 
 impl Reason {
-    /// The value of `kanaloa-reason`.
-    pub(crate) fn name(&self) -> &'static str {
-        // It was made from text.
-        self.said().reason.to_str().unwrap_or_default()
-    }
-
-    pub(crate) fn status(&self) -> StatusCode {
-        self.said().status
-    }
-
     fn said(&self) -> &'static Said {
         match self {
             Reason::Rejected(Rejection::OverCapacity { .. }) => &said::OVER_CAPACITY,

@@ -88,7 +88,7 @@ said! {
         "what hands requests to the service ended before it answered";
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE 413 "body-too-large", grpc "8":
         "the body of the request is larger than the proxy allows; send less";
-    REQUEST_BROKEN = BAD_REQUEST "400" "request-broken", grpc "13": "the body of the request was broken off";
+    REQUEST_BROKEN = BAD_REQUEST 400 "request-broken", grpc "13": "the body of the request was broken off";
     REQUEST_TOO_SLOW = REQUEST_TIMEOUT 408 "request-too-slow", grpc "4":
         "the request did not arrive in time";
     NOT_FOUND = NOT_FOUND 404 "no-route", grpc "12":

@@ -29,7 +29,9 @@ pub(crate) enum TrustError {
     #[error("{}: cannot be read as PEM certificates: {reason}; name a file with the roots that sign the upstreams' certificates", file.display())]
     Unreadable { file: PathBuf, reason: String },
     /// The system has no roots.
-    #[error("the system's root certificates cannot be read: {0}; install them (ca-certificates), or name a file in upstream.ca")]
+    #[error(
+        "the system's root certificates cannot be read: {0}; install them (ca-certificates), or name a file in upstream.ca"
+    )]
     NoRoots(io::Error),
 }
 

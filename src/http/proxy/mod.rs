@@ -39,6 +39,7 @@ use self::upload::UploadError;
 use self::upstream::{Answered, UpstreamError};
 use super::answer::{Form, Reason, answer};
 use super::headers::check::check;
+use super::headers::forwarded::Known;
 use super::headers::hop_by_hop;
 use super::server::{Client, Serve};
 use super::settings::ServerSettings;
@@ -80,9 +81,18 @@ impl Proxy {
 }
 
 impl Serve for Proxy {
+    type Connection = Known;
     type Body = AnswerBody;
 
-    fn serve(&self, request: Request<Incoming>, client: Client) -> impl Future<Output = Response<AnswerBody>> + 'static {
+    fn connected(&self, client: Client) -> Known {
+        Known::new(client.address.ip(), client.is_tls)
+    }
+
+    fn serve(
+        &self,
+        request: Request<Incoming>,
+        client: &Known,
+    ) -> impl Future<Output = Response<AnswerBody>> + 'static {
         let shared = Arc::clone(&self.shared);
         // What can be done at once is not part of the future, which stays small for that.
         let (parts, body) = request.into_parts();
@@ -107,7 +117,7 @@ impl Shared {
     /// # Errors
     ///
     /// Why it does not.
-    fn prepare(&self, mut parts: Parts, body: Incoming, client: Client) -> Result<(Arc<Route>, ProxyWork), Reason> {
+    fn prepare(&self, mut parts: Parts, body: Incoming, client: &Known) -> Result<(Arc<Route>, ProxyWork), Reason> {
         let limits = self.limits.load();
         check(&parts, &limits)?;
         let route = {
@@ -179,7 +189,8 @@ impl Shared {
 
 /// Of what copies came to, what says most: the last that an upstream has said itself, or else the last.
 fn most_telling(mut copies: Vec<CopyFailure<UpstreamError>>) -> Option<CallError<UpstreamError>> {
-    let is_said = |copy: &CopyFailure<_>| matches!(copy.error, CallError::Failed(Failure::Service(UpstreamError::Status(_))));
+    let is_said =
+        |copy: &CopyFailure<_>| matches!(copy.error, CallError::Failed(Failure::Service(UpstreamError::Status(_))));
     let last = copies.iter().rposition(is_said).or(copies.len().checked_sub(1))?;
     Some(copies.swap_remove(last).error)
 }

@@ -46,7 +46,7 @@ pub(crate) enum OutgoingBody {
     /// The whole, which may be empty.
     Kept(Bytes),
     /// What the client still sends. It can go out once.
-    Stream(Upload),
+    Stream(Box<Upload>),
 }
 
 impl OutgoingRequest {

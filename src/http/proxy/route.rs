@@ -15,9 +15,9 @@ use super::upload::{Kept, Upload};
 use super::upstream::{Answered, UpstreamError};
 use crate::Work;
 use crate::http::answer::Reason;
-use crate::http::headers::{deadline, filter, forwarded, hop_by_hop, host, idempotent, priority};
+use crate::http::headers::forwarded::Known;
+use crate::http::headers::{deadline, filter, hop_by_hop, host, idempotent, priority};
 use crate::http::route::rewrite::target;
-use crate::http::server::Client;
 use crate::http::settings::{BeyondRetryBuffer, RouteSettings};
 
 /// One route.
@@ -49,7 +49,7 @@ impl Route {
         parts: Parts,
         body: Incoming,
         upgrade: Option<Upgrade>,
-        client: Client,
+        client: &Known,
         body_idle_timeout: Duration,
     ) -> Result<ProxyWork, Reason> {
         let route = &self.settings;
@@ -68,7 +68,7 @@ impl Route {
                 {
                     return Err(Reason::BodyTooLarge);
                 }
-                OutgoingBody::Stream(Upload::new(body, route.max_request_body, body_idle_timeout))
+                OutgoingBody::Stream(Box::new(Upload::new(body, route.max_request_body, body_idle_timeout)))
             }
         };
         let head = self.head(parts, client)?;
@@ -82,22 +82,17 @@ impl Route {
         Ok(work)
     }
 
-    fn head(&self, parts: Parts, client: Client) -> Result<Head, Reason> {
+    fn head(&self, parts: Parts, client: &Known) -> Result<Head, Reason> {
         let route = &self.settings;
-        let path_and_query = target(
-            &parts.uri,
-            &route.matches.path,
-            route.rewrite.as_ref(),
-            route.query_parameters.as_deref(),
-        )?;
+        let path_and_query =
+            target(&parts.uri, &route.matches.path, route.rewrite.as_ref(), route.query_parameters.as_deref())?;
         let host = host::asked_value(&parts);
         let Parts { method, mut headers, .. } = parts;
         hop_by_hop::remove(&mut headers);
         // Answered here, when an upstream wants the body.
         headers.remove(header::EXPECT);
         filter::keep(&mut headers, route.request_headers.as_deref());
-        let known = forwarded::Known::new(client.address.ip(), client.is_tls);
-        known.tell(&mut headers, route.forwarded, host.as_ref());
+        client.tell(&mut headers, route.forwarded, host.as_ref());
         Ok(Head { method, path_and_query, headers, host })
     }
 
@@ -114,7 +109,7 @@ impl Route {
             OutgoingBody::Stream(upload) => match upload.keep(self.settings.retry_buffer).await? {
                 Kept::Whole(body) => OutgoingBody::Kept(body),
                 Kept::Part(upload) => match self.settings.beyond_retry_buffer {
-                    BeyondRetryBuffer::SendOnce => OutgoingBody::Stream(upload),
+                    BeyondRetryBuffer::SendOnce => OutgoingBody::Stream(Box::new(upload)),
                     BeyondRetryBuffer::Refuse => return Err(Reason::BodyTooLarge),
                 },
             },

@@ -56,7 +56,8 @@ impl Routes {
         for (index, settings) in settings.iter().enumerate() {
             let place = Place { arbiters, first: index };
             let clients = clients(settings)?;
-            let old = previous.and_then(|previous| previous.routes.iter().find(|old| has_same_dispatcher(&old.settings, settings)));
+            let old = previous
+                .and_then(|previous| previous.routes.iter().find(|old| has_same_dispatcher(&old.settings, settings)));
             let dispatcher = match old {
                 Some(old) => {
                     changes.push((Arc::clone(old), settings, clients, place));
@@ -127,7 +128,8 @@ fn start(settings: &RouteSettings, clients: Clients, place: Place<'_>) -> Result
         Upstreams::Dns { scheme, name, port } => {
             let unresolvable = |source| RoutesError::Dns { route: settings.dispatcher.clone(), source };
             let authority = Authority::try_from(format!("{name}:{port}"));
-            let authority = authority.map_err(|source| RoutesError::Name { route: settings.dispatcher.clone(), source })?;
+            let authority =
+                authority.map_err(|source| RoutesError::Name { route: settings.dispatcher.clone(), source })?;
             let upstream = Upstream { scheme: *scheme, authority };
             let (port, arbiters) = (*port, place.arbiters.to_vec());
             let mut count = place.first;
@@ -165,7 +167,8 @@ async fn change_upstreams(old: &Route, new: &RouteSettings, clients: &Clients, p
         }
     }
     for upstream in before.iter().filter(|upstream| !after.contains(upstream)) {
-        let (dispatcher, name, route) = (old.dispatcher.clone(), upstream.authority.to_string(), new.dispatcher.clone());
+        let (dispatcher, name, route) =
+            (old.dispatcher.clone(), upstream.authority.to_string(), new.dispatcher.clone());
         // It ends when what it has has ended, which need not be waited for.
         actix::spawn(async move {
             match dispatcher.remove_handler(&name).await {

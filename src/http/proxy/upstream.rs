@@ -229,7 +229,7 @@ fn with_causes(error: &legacy::Error) -> String {
 #[derive(Debug)]
 pub(crate) enum UpstreamBody {
     Kept(Option<Bytes>),
-    Stream(Upload),
+    Stream(Box<Upload>),
 }
 
 impl Body for UpstreamBody {

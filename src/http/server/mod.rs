@@ -60,10 +60,19 @@ pub(crate) struct Client {
 
 /// Answers requests, on the thread of their connection.
 pub(crate) trait Serve: Clone + 'static {
+    /// What is known of a connection for as long as it lasts.
+    type Connection: 'static;
     type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + 'static;
 
+    /// A client has connected.
+    fn connected(&self, client: Client) -> Self::Connection;
+
     /// Answers one request. The future is dropped when the client has left.
-    fn serve(&self, request: Request<Incoming>, client: Client) -> impl Future<Output = Response<Self::Body>> + 'static;
+    fn serve(
+        &self,
+        request: Request<Incoming>,
+        connection: &Self::Connection,
+    ) -> impl Future<Output = Response<Self::Body>> + 'static;
 }
 
 /// Accepts and serves until told to drain; then ends when all connections have. Each thread [runs](Self::run) it.

@@ -14,19 +14,21 @@ use super::activity::Activity;
 use super::{Client, Serve, Server};
 
 /// Has requests of one HTTP/1 connection answered.
-pub(super) struct Answerer<S>(Rc<Inner<S>>);
+pub(super) struct Answerer<S: Serve>(Rc<Inner<S>>);
 
 /// Of one connection, for what threads share costs more with each request.
-struct Inner<S> {
+struct Inner<S: Serve> {
     server: Arc<Server>,
     serve: S,
     client: Client,
+    connection: S::Connection,
     activity: Arc<Activity>,
 }
 
-impl<S> Answerer<S> {
+impl<S: Serve> Answerer<S> {
     pub(super) fn new(server: Arc<Server>, serve: S, client: Client, activity: Arc<Activity>) -> Self {
-        Self(Rc::new(Inner { server, serve, client, activity }))
+        let connection = serve.connected(client);
+        Self(Rc::new(Inner { server, serve, client, connection, activity }))
     }
 
     pub(super) fn client(&self) -> Client {
@@ -34,7 +36,7 @@ impl<S> Answerer<S> {
     }
 }
 
-impl<S> Clone for Answerer<S> {
+impl<S: Serve> Clone for Answerer<S> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
@@ -52,7 +54,7 @@ impl<S: Serve> Service<Request<Incoming>> for Answerer<S> {
         let inner = self.0.clone();
         inner.activity.have_head();
         let is_connect = *request.method() == Method::CONNECT;
-        let answer = inner.serve.serve(request, inner.client);
+        let answer = inner.serve.serve(request, &inner.connection);
         Box::pin(async move {
             let mut response = answer.await;
             let is_upgrade =

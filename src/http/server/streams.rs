@@ -97,14 +97,16 @@ struct Handed {
 }
 
 /// Answers requests, and says whose the stream is that follows.
-pub(super) struct StreamAnswerer<S> {
+pub(super) struct StreamAnswerer<S: Serve> {
     serve: S,
+    connection: S::Connection,
     streams: Streams,
 }
 
-impl<S> StreamAnswerer<S> {
+impl<S: Serve> StreamAnswerer<S> {
     pub(super) fn new(serve: S, streams: Streams) -> Self {
-        Self { serve, streams }
+        let connection = serve.connected(streams.0.client);
+        Self { serve, connection, streams }
     }
 }
 
@@ -114,7 +116,7 @@ impl<S: Serve> Service<Request<Incoming>> for StreamAnswerer<S> {
     type Future = Answering<HandedBody<S::Body>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let answer = self.serve.serve(request, self.streams.0.client);
+        let answer = self.serve.serve(request, &self.connection);
         let handed = Rc::<Handed>::default();
         self.streams.0.called.replace(Some(handed.clone()));
         Box::pin(async move { Ok(answer.await.map(|body| HandedBody { body: Box::pin(body), handed })) })

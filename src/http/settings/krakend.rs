@@ -12,7 +12,7 @@ use hyper::header::{CONTENT_TYPE, HeaderName};
 use super::super::route::{PathMatch, Pattern, Rewrite};
 use super::order;
 use super::route::{self, Routes};
-use super::values::{METHOD, PATTERN, TIMER, header, method, parameters, pattern, pattern_of, upstream, upstreams};
+use super::values::{METHOD, PATTERN, TIMER, header, method, pattern, pattern_of, upstream, upstreams};
 use super::{HostHeader, RouteMatch, RouteSettings, Upstream, Upstreams};
 use crate::config::document::{Document, ENDPOINTS, Node, nearest};
 use crate::config::section::{Bounds, Section, items};
@@ -196,7 +196,7 @@ impl Endpoint<'_> {
         }
         let rewritten = section.node("url_pattern").and_then(|at| rewritten(section.document, &at));
         if let (Some((at, rewritten)), Some(path)) = (&rewritten, path) {
-            let unknown = parameters(rewritten).find(|name| !parameters(path).any(|other| other == *name));
+            let unknown = rewritten.names().find(|name| path.names().all(|known| known != *name));
             if let Some(name) = unknown {
                 document.refuse_found(at, "parameters that the endpoint has too", format!("{{{name}}}"));
             }

@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use super::super::route::{PathMatch, Rewrite};
 use super::values::{
     ALL, ANY_TIME, CLASS, DNS, FILE, HEADER, HOST, HOST_HEADER, METHOD, PREFIX, TIMER, class, dns, file, header, host,
-    host_header, method, parameters, pattern, prefix, upstream, upstreams, written,
+    host_header, method, pattern, prefix, upstream, upstreams, written,
 };
 use super::{
     BeyondRetryBuffer, ForwardedHeaders, PriorityHeader, RouteMatch, RouteSettings, UpstreamHttp, UpstreamSettings,
@@ -320,14 +320,16 @@ fn rewrite(section: &mut Section<'_>, path: Option<&PathMatch>) -> Option<Option
     match (strips?, pattern) {
         (false, None) => Some(None),
         (false, Some(pattern)) => {
-            let PathMatch::Pattern(of) = path? else { return plain_rewrite(section, &at, pattern) };
-            let missing = parameters(&pattern).find(|name| !parameters(of).any(|other| other == *name));
-            if let Some(name) = missing {
-                let expected = "parameters that path has too";
+            let (rewrite, path) = (Rewrite::Pattern(pattern), path?);
+            if let Some(name) = rewrite.unknown_name(path) {
+                let expected = match path {
+                    PathMatch::Pattern(_) => "parameters that path has too",
+                    PathMatch::Prefix(_) => "no parameters, which only path could have",
+                };
                 section.document.refuse_found(&at, expected, format!("{{{name}}}"));
                 return None;
             }
-            Some(Some(Rewrite::Pattern(pattern)))
+            Some(Some(rewrite))
         }
         (true, None) => match path? {
             // There is nothing to take away.
@@ -343,20 +345,6 @@ fn rewrite(section: &mut Section<'_>, path: Option<&PathMatch>) -> Option<Option
             None
         }
     }
-}
-
-/// A rewrite where there is no pattern to have parameters from.
-fn plain_rewrite(
-    section: &mut Section<'_>,
-    at: &Node,
-    pattern: super::super::route::Pattern,
-) -> Option<Option<Rewrite>> {
-    if let Some(name) = parameters(&pattern).next() {
-        let expected = "no parameters, which only path could have";
-        section.document.refuse_found(at, expected, format!("{{{name}}}"));
-        return None;
-    }
-    Some(Some(Rewrite::Pattern(pattern)))
 }
 
 /// The name of a dispatcher that nobody has named.

@@ -96,14 +96,6 @@ pub(super) fn written(pattern: &Pattern) -> String {
     segments.collect()
 }
 
-/// The names in a pattern.
-pub(super) fn parameters(pattern: &Pattern) -> impl Iterator<Item = &str> {
-    pattern.segments.iter().filter_map(|segment| match segment {
-        Segment::Parameter(name) => Some(name.as_str()),
-        Segment::Literal(_) => None,
-    })
-}
-
 /// A host in small letters, or all below one.
 pub(super) fn host(node: &Node) -> Option<String> {
     let text = node.word()?.to_ascii_lowercase();

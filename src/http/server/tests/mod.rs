@@ -110,16 +110,21 @@ fn text(text: &'static str) -> Answer {
 }
 
 impl Serve for Dummy {
+    type Connection = Client;
     type Body = Answer;
+
+    fn connected(&self, client: Client) -> Client {
+        client
+    }
 
     fn serve(
         &self,
         mut request: Request<Incoming>,
-        client: Client,
+        client: &Client,
     ) -> impl Future<Output = Response<Answer>> + 'static {
         let seen = self.0.clone();
         seen.begun.set(seen.begun.get() + 1);
-        seen.clients.borrow_mut().push(client);
+        seen.clients.borrow_mut().push(*client);
         seen.changed.notify_one();
         let unfinished = Unfinished(Some(seen.clone()));
         async move {
