@@ -1,5 +1,6 @@
 //! The body of an answer, as it streams from an upstream to the client.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -15,6 +16,8 @@ use crate::time::Instant;
 /// The body of an answer. It says when the upstream has sent its last byte: until then the slot is taken.
 #[derive(Debug)]
 pub(crate) struct Download {
+    /// What was there with the head.
+    first: Option<Frame<Bytes>>,
     body: Incoming,
     patience: Patience,
     /// Until the end, if the slot is held for that long.
@@ -34,9 +37,33 @@ pub(crate) enum DownloadError {
 }
 
 impl Download {
-    /// `held_up`: how long the client has let the upstream wait before.
-    pub(super) fn new(body: Incoming, idle_timeout: Duration, tail: Option<TailEnd>, held_up: Duration) -> Self {
-        Download { body, patience: Patience::new(idle_timeout), tail, taken_at: None, held_up }
+    pub(super) fn new(body: Incoming, idle_timeout: Duration) -> Self {
+        let (patience, held_up) = (Patience::new(idle_timeout), Duration::ZERO);
+        Download { first: None, body, patience, tail: None, taken_at: None, held_up }
+    }
+
+    /// Takes what is there already, which is the whole of most bodies. Returns whether more is to come.
+    ///
+    /// # Errors
+    ///
+    /// When the upstream has broken off.
+    pub(super) async fn begin(&mut self) -> Result<bool, hyper::Error> {
+        if self.body.is_end_stream() {
+            return Ok(false);
+        }
+        match poll_fn(|cx| Poll::Ready(Pin::new(&mut self.body).poll_frame(cx))).await {
+            Poll::Ready(Some(frame)) => {
+                self.first = Some(frame?);
+                Ok(!self.body.is_end_stream())
+            }
+            Poll::Ready(None) => Ok(false),
+            Poll::Pending => Ok(true),
+        }
+    }
+
+    /// Has `tail` told when it ends; `held_up` is how long the client has let the upstream wait before.
+    pub(super) fn tell(&mut self, tail: TailEnd, held_up: Duration) {
+        (self.tail, self.held_up) = (Some(tail), held_up);
     }
 
     fn end(&mut self, how: impl FnOnce(TailEnd, Duration)) {
@@ -52,6 +79,12 @@ impl Body for Download {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
         let this = self.get_mut();
+        if let Some(first) = this.first.take() {
+            if this.tail.is_some() {
+                this.taken_at = Some(Instant::now());
+            }
+            return Poll::Ready(Some(Ok(first)));
+        }
         let taken_at = this.taken_at.take();
         let polled = Pin::new(&mut this.body).poll_frame(cx);
         let Poll::Ready(frame) = polled else {
@@ -87,10 +120,17 @@ impl Body for Download {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.first.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let first = self.first.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
+        let rest = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(first + rest.lower());
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(first + upper);
+        }
+        hint
     }
 }

@@ -178,17 +178,22 @@ impl Handler for UpstreamHandler {
         let upgrade = upgrade.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS);
         let upgrade = upgrade.map(|upgrade| (upgrade.client, hyper::upgrade::on(&mut response)));
         let frees_slot = !is_success || upgrade.is_some() || is_event_stream(response.headers());
-        let (end, tail) = if frees_slot { (None, None) } else { Some(Tail::new()).unzip() };
-        let end = match end {
-            // Where there is no more to come, the slot need not be held, but what the client took is not held against it.
-            Some(end) if response.body().is_end_stream() => {
-                end.complete(held_up);
-                None
-            }
-            end => end,
+        let mut response = response.map(|body| Download::new(body, self.manner.body_idle_timeout));
+        let goes_on = match response.body_mut().begin().await {
+            Ok(goes_on) => goes_on,
+            Err(error) => return Reply::failure(UpstreamError::BrokenOff(error.to_string())),
         };
-        let timeout = self.manner.body_idle_timeout;
-        let response = response.map(|body| Download::new(body, timeout, end, held_up));
+        let tail = if frees_slot || !goes_on && held_up.is_zero() {
+            None
+        } else {
+            let (end, tail) = Tail::new();
+            match goes_on {
+                true => response.body_mut().tell(end, held_up),
+                // The slot need not be held, but how long the client took is not held against the upstream.
+                false => end.complete(held_up),
+            }
+            Some(tail)
+        };
         let answer = Box::new(Answer { response, tail, upgrade });
         let reply = match is_success {
             true => Reply::success(Answered::Response(answer)),
