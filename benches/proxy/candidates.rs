@@ -100,9 +100,9 @@ impl Candidate {
                 for upstream in &setup.upstreams {
                     command.arg("--upstream").arg(format!("http://{upstream}"));
                 }
-                if let Some(admin) = setup.admin {
-                    command.args(["--admin", &admin.to_string()]);
-                }
+                // By itself it has one address for all, and there may be several of it.
+                let admin = setup.admin.unwrap_or_else(free_address);
+                command.args(["--admin", &admin.to_string()]);
                 if setup.one_thread {
                     command.args(["--threads", "1"]);
                 }

@@ -203,15 +203,19 @@ impl Summary {
             Outcome::Error(what) => format!("{count} errors ({what})"),
         });
         let outcomes: Vec<_> = outcomes.collect();
+        let accepted = match (percentile(&mut self.accepted, 0.5), percentile(&mut self.accepted, 0.99)) {
+            (Some(p50), Some(p99)) => {
+                format!("accepted p50 {:.0} ms, p99 {:.0} ms", milliseconds(Some(p50)), milliseconds(Some(p99)))
+            }
+            _ => "none accepted".to_owned(),
+        };
         format!(
-            "{:.1} good/s, {:.3} of capacity ({:.1} with the first {} s, worst second {}); accepted p50 {:.0} ms, p99 {:.0} ms; {}",
+            "{:.1} good/s, {:.3} of capacity ({:.1} with the first {} s, worst second {}); {accepted}; {}",
             self.good_per_second,
             self.good_per_second / capacity,
             self.good_per_second_in_all,
             LEAD.as_secs(),
             self.seconds.iter().skip(LEAD.as_secs() as usize).min().unwrap_or(&0),
-            milliseconds(percentile(&mut self.accepted, 0.5)),
-            milliseconds(percentile(&mut self.accepted, 0.99)),
             outcomes.join(", "),
         )
     }
