@@ -27,6 +27,8 @@ pub(crate) struct Answered {
     pub(crate) seconds: f64,
     pub(crate) latencies: Vec<Duration>,
     pub(crate) statuses: BTreeMap<u16, u64>,
+    /// What Kanaloa said to those that had something else than 200.
+    pub(crate) reasons: BTreeMap<String, u64>,
     /// Those that ended a connection, and the first of them.
     pub(crate) errors: u64,
     pub(crate) first_error: Option<String>,
@@ -45,6 +47,7 @@ impl Answered {
             .filter(|(status, _)| **status != 200)
             .map(|(status, n)| format!("{n} × {status}"))
             .collect();
+        faults.extend(self.reasons.iter().map(|(reason, n)| format!("{n} for {reason}")));
         faults.extend(self.first_error.iter().map(|first| format!("{} errors, the first: {first}", self.errors)));
         (!faults.is_empty()).then(|| faults.join(", "))
     }
@@ -107,6 +110,9 @@ impl Closed {
                 let mut answered = answered.borrow_mut();
                 answered.latencies.push(now - sent);
                 *answered.statuses.entry(answer.status).or_default() += 1;
+                if let Some(reason) = connection.reason.take() {
+                    *answered.reasons.entry(reason).or_default() += 1;
+                }
             }
             if answer.closes {
                 connection = Connection::open(self.address).await?;

@@ -44,7 +44,7 @@ pub(crate) fn run(options: &Options, scratch: &Scratch, report: &mut Report) -> 
         "small",
         json!({
             "requests_per_second": answered.per_second(), "p50_ms": milliseconds(p50), "p99_ms": milliseconds(p99),
-            "statuses": answered.statuses, "errors": answered.errors,
+            "statuses": answered.statuses, "reasons": answered.reasons, "errors": answered.errors,
         }),
     );
     Ok(())

@@ -27,13 +27,15 @@ pub(crate) struct Connection {
     buffer: Box<[u8; LONGEST_HEAD]>,
     /// Whether a request was answered on it.
     pub(crate) used: bool,
+    /// Why the last answer was not 200, as Kanaloa says it.
+    pub(crate) reason: Option<String>,
 }
 
 impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Connection { stream, buffer: Box::new([0; LONGEST_HEAD]), used: false })
+        Ok(Connection { stream, buffer: Box::new([0; LONGEST_HEAD]), used: false, reason: None })
     }
 
     /// Sends a request and reads the answer to its last byte.
@@ -58,7 +60,12 @@ impl Connection {
             }
             filled += read;
             if let Some(end) = end_of_head(&self.buffer[..filled]) {
-                return Ok((answer(&self.buffer[..end])?, (filled - end) as u64));
+                let answer = answer(&self.buffer[..end])?;
+                if answer.status != 200 {
+                    let reason = header(&self.buffer[..end], b"kanaloa-reason");
+                    self.reason = reason.map(|reason| String::from_utf8_lossy(reason).into_owned());
+                }
+                return Ok((answer, (filled - end) as u64));
             }
             if filled == LONGEST_HEAD {
                 return Err(invalid("the head of the answer is longer than this client reads"));
