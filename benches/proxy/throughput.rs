@@ -45,7 +45,7 @@ struct Round {
 }
 
 pub(crate) fn run(options: &Options, scratch: &Scratch, report: &mut Report) -> io::Result<()> {
-    let (rounds, time) = if options.short { (3, Duration::from_secs(1)) } else { (7, Duration::from_secs(2)) };
+    let (rounds, time) = if options.short { (3, Duration::from_secs(1)) } else { (5, Duration::from_secs(2)) };
     let cores = Cores::find()?;
     report.progress(&format!(
         "throughput: {CONNECTIONS} connections, closed loop, {rounds} rounds of {time:?}; {}",
