@@ -66,11 +66,12 @@ pub(crate) struct Cores {
 impl Cores {
     pub(crate) fn find() -> io::Result<Self> {
         let all = sched_getaffinity(None)?;
-        let first = (0..CpuSet::MAX_CPU).find(|cpu| all.is_set(*cpu));
-        let apart = first.filter(|_| all.count() > 1).map(|first| {
+        // Interrupts tend to be on the first.
+        let last = (0..CpuSet::MAX_CPU).rfind(|cpu| all.is_set(*cpu));
+        let apart = last.filter(|_| all.count() > 1).map(|last| {
             let (mut measured, mut rest) = (CpuSet::new(), all);
-            measured.set(first);
-            rest.unset(first);
+            measured.set(last);
+            rest.unset(last);
             (measured, rest)
         });
         Ok(Cores { all, apart })

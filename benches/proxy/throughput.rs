@@ -18,7 +18,7 @@ const LEAD: Duration = Duration::from_millis(300);
 const OF_HYPER: f64 = 0.9;
 /// Of Envoy's.
 const OF_ENVOY: f64 = 2.3;
-/// A proxy that is idle longer than this share of the time waits for the load.
+/// A proxy that works less than this share of the time waits for the load, or for others on the machine.
 const SATURATED: f64 = 0.95;
 
 /// Kanaloa's, for a limit that is never reached.
@@ -169,7 +169,10 @@ fn tell(rows: &[Row], report: &mut Report) {
         report.line(&format!("{}: not answered 200, a round: {}", row.name, row.faults.join("; ")));
     }
     if !unsaturated.is_empty() {
-        report.line(&format!("waited for the load, which was slower, and could do more: {}", unsaturated.join(", ")));
+        report.line(&format!(
+            "less than 95 % busy, as the load is slower or others use this machine, so it could do more: {}",
+            unsaturated.join(", ")
+        ));
     }
     report.line("");
     report.record("throughput", figures.into());
