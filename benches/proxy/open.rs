@@ -37,7 +37,9 @@ pub(crate) struct Open {
 pub(crate) struct Observation {
     /// When it was due, counted from the start.
     pub(crate) due: Duration,
-    /// From then to the last byte of the answer.
+    /// How much later it was sent, which is this program's fault, or that of a machine with too much to do.
+    pub(crate) late: Duration,
+    /// From when it was due to the last byte of the answer.
     pub(crate) latency: Duration,
     pub(crate) outcome: Outcome,
 }
@@ -74,6 +76,7 @@ impl Open {
             let start = Instant::now();
             for due in self.schedule() {
                 sleep_until(start + due).await;
+                let late = (start + due).elapsed();
                 let (idle, request) = (Rc::clone(&idle), Rc::clone(&request));
                 let (observations, in_flight) = (Rc::clone(&observations), Rc::clone(&in_flight));
                 in_flight.set(in_flight.get() + 1);
@@ -85,7 +88,7 @@ impl Open {
                         Err(_) => Outcome::GaveUp,
                     };
                     let latency = (start + due).elapsed();
-                    observations.borrow_mut().push(Observation { due, latency, outcome });
+                    observations.borrow_mut().push(Observation { due, late, latency, outcome });
                     in_flight.set(in_flight.get() - 1);
                 });
             }

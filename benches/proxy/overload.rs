@@ -162,6 +162,8 @@ pub(crate) struct Summary {
     good_per_second_in_all: f64,
     accepted: Vec<Duration>,
     refused: Vec<Duration>,
+    /// How late requests were sent.
+    late: Vec<Duration>,
     outcomes: BTreeMap<Outcome, u64>,
     seconds: Vec<u64>,
 }
@@ -191,6 +193,7 @@ impl Summary {
             good_per_second_in_all: per_second(&seconds),
             accepted,
             refused,
+            late: observations.iter().map(|observation| observation.late).collect(),
             outcomes,
             seconds,
         }
@@ -210,13 +213,14 @@ impl Summary {
             _ => "none accepted".to_owned(),
         };
         format!(
-            "{:.1} good/s, {:.3} of capacity ({:.1} with the first {} s, worst second {}); {accepted}; {}",
+            "{:.1} good/s, {:.3} of capacity ({:.1} with the first {} s, worst second {}); {accepted}; {}; sent late p99 {:.1} ms",
             self.good_per_second,
             self.good_per_second / capacity,
             self.good_per_second_in_all,
             LEAD.as_secs(),
             self.seconds.iter().skip(LEAD.as_secs() as usize).min().unwrap_or(&0),
             outcomes.join(", "),
+            milliseconds(percentile(&mut self.late, 0.99)),
         )
     }
 
@@ -236,7 +240,7 @@ impl Summary {
             "accepted_p50_ms": milliseconds(percentile(&mut self.accepted, 0.5)),
             "accepted_p99_ms": milliseconds(percentile(&mut self.accepted, 0.99)),
             "refused_p99_ms": milliseconds(percentile(&mut self.refused, 0.99)),
-            "outcomes": outcomes,
+            "sent_late_p99_ms": milliseconds(percentile(&mut self.late, 0.99)), "outcomes": outcomes,
         })
     }
 }
