@@ -8,8 +8,9 @@ use std::task::{Context, Poll, ready as poll_ready};
 use std::time::Duration;
 
 use hyper::http::Uri;
+use hyper::http::uri::PathAndQuery;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiFuture, GaiResolver, Name};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -19,8 +20,9 @@ use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 use tower_service::Service;
 
-use super::upstream::UpstreamBody;
-use crate::http::settings::{UpstreamHttp, UpstreamSettings};
+use super::connections::Connections;
+use super::upstream::UpstreamClient;
+use crate::http::settings::{Scheme, Upstream, UpstreamHttp, UpstreamSettings};
 
 /// Why upstreams cannot be spoken to.
 #[derive(Debug, Error)]
@@ -58,29 +60,36 @@ impl Clients {
         Ok(Clients { settings: settings.clone(), tls })
     }
 
-    /// A client whose connections all go to this address, if there is one, rather than to those of the URI's host.
-    pub(super) fn client(&self, address: Option<SocketAddr>) -> Client<Connector, UpstreamBody> {
+    /// A client of an upstream, whose connections all go to this address, if there is one, rather than to those of its host.
+    pub(super) fn client(&self, upstream: &Upstream, address: Option<SocketAddr>) -> UpstreamClient {
+        let settings = &self.settings;
         let mut http = HttpConnector::new_with_resolver(match address {
             Some(address) => Resolver::Fixed(address),
             None => Resolver::System(GaiResolver::new()),
         });
         http.set_nodelay(true);
         http.enforce_http(false);
-        http.set_connect_timeout(Some(self.settings.connect_timeout));
+        http.set_connect_timeout(Some(settings.connect_timeout));
         let https = HttpsConnectorBuilder::new().with_tls_config(self.tls.clone()).https_or_http();
-        let https = match self.settings.http {
-            UpstreamHttp::Auto => https.enable_all_versions().wrap_connector(http),
-            UpstreamHttp::Http1 => https.enable_http1().wrap_connector(http),
-            UpstreamHttp::Http2 => https.enable_http2().wrap_connector(http),
+        let connector = |https| Connector { https, timeout: settings.connect_timeout };
+        let speaks_http1 = match (settings.http, upstream.scheme) {
+            (UpstreamHttp::Http1, _) | (UpstreamHttp::Auto, Scheme::Http) => true,
+            (UpstreamHttp::Http2, _) | (UpstreamHttp::Auto, Scheme::Https) => false,
         };
-        let connector = Connector { https, timeout: self.settings.connect_timeout };
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new());
-        builder.pool_idle_timeout(self.settings.idle_timeout).pool_max_idle_per_host(self.settings.max_idle);
-        if self.settings.http == UpstreamHttp::Http2 {
-            builder.http2_only(true);
+        if speaks_http1 && let Some(target) = upstream.uri(PathAndQuery::from_static("/")) {
+            let connector = connector(https.enable_http1().wrap_connector(http));
+            let connections = Connections::new(connector, target, settings.idle_timeout, settings.max_idle);
+            return UpstreamClient::Http1(connections);
         }
-        builder.build(connector)
+        let is_http2 = settings.http == UpstreamHttp::Http2;
+        let https = match is_http2 {
+            true => https.enable_http2().wrap_connector(http),
+            false => https.enable_all_versions().wrap_connector(http),
+        };
+        let mut builder = legacy::Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new()).http2_only(is_http2);
+        builder.pool_idle_timeout(settings.idle_timeout).pool_max_idle_per_host(settings.max_idle);
+        UpstreamClient::Any(builder.build(connector(https)))
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod body;
 mod connect;
+mod connections;
 mod download;
 mod outgoing;
 mod route;

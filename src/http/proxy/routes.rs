@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::connect::{Clients, TrustError};
 use super::outgoing::{Outgoing, OutgoingRequest};
 use super::route::Route;
-use super::upstream::{Answered, Manner, UpstreamError, UpstreamHandler};
+use super::upstream::{Answered, Manner, UpstreamError, UpstreamSource};
 use crate::http::route::table::Table;
 use crate::http::settings::{RouteSettings, Scheme, Upstream, Upstreams};
 use crate::{DispatcherHandle, DnsProvider, HandlerSource, InvalidDnsName, PushingDispatcher, StartError};
@@ -135,9 +135,10 @@ fn start(settings: &RouteSettings, clients: Clients, place: Place<'_>) -> Result
             let mut count = place.first;
             let make = move |address: SocketAddr| {
                 count += 1;
-                let (client, manner) = (clients.client(Some(address)), Arc::clone(&manner));
-                let handler = UpstreamHandler::new(upstream.clone(), client, manner);
-                HandlerSource::new(handler).named(address.to_string()).on(&arbiters[count % arbiters.len()])
+                let (upstream, clients, manner) = (upstream.clone(), clients.clone(), Arc::clone(&manner));
+                HandlerSource::new(UpstreamSource { upstream, address: Some(address), clients, manner })
+                    .named(address.to_string())
+                    .on(&arbiters[count % arbiters.len()])
             };
             builder = builder.provider(DnsProvider::new(name, port, make).map_err(unresolvable)?);
         }
@@ -151,8 +152,8 @@ fn source(
     manner: &Arc<Manner>,
     arbiter: &ArbiterHandle,
 ) -> HandlerSource<Outgoing, Answered, UpstreamError> {
-    let handler = UpstreamHandler::new(upstream.clone(), clients.client(None), Arc::clone(manner));
-    HandlerSource::new(handler).on(arbiter)
+    let (upstream, clients, manner) = (upstream.clone(), clients.clone(), Arc::clone(manner));
+    HandlerSource::new(UpstreamSource { upstream, address: None, clients, manner }).on(arbiter)
 }
 
 /// Adds the upstreams that a route did not have, and removes those that it has no more: these finish what they have.

@@ -1,36 +1,100 @@
 //! An upstream as a handler: it sends a request over HTTP and takes note of what comes of it.
 
-use std::error::Error as _;
+use std::error::Error;
+use std::net::SocketAddr;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, SizeHint};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{self, HeaderValue};
-use hyper::http::uri::{self, Uri};
+use hyper::http::uri::{self, PathAndQuery, Uri};
 use hyper::upgrade::OnUpgrade;
 use hyper::{HeaderMap, Request, Response, StatusCode, Version};
-use hyper_util::client::legacy::{self, Client};
+use hyper_util::client::legacy;
 use log::debug;
 use thiserror::Error;
 
-use super::connect::Connector;
+use super::connect::{Clients, Connector};
+use super::connections::Connections;
 use super::download::Download;
 use super::outgoing::{Head, Outgoing, OutgoingBody, OutgoingRequest};
 use super::upload::{Upload, UploadError, UploadNotes};
 use crate::http::headers::{deadline, hop_by_hop, host, retry_after};
 use crate::http::settings::{HostHeader, RouteSettings, Scheme, Upstream, UpstreamHttp};
-use crate::{CallContext, Handler, Reply, Tail};
+use crate::{CallContext, Handler, IntoHandler, Reply, Tail};
+
+/// One instance of a service, and how it is spoken to: what becomes an [`UpstreamHandler`] on its arbiter.
+pub(crate) struct UpstreamSource {
+    pub(super) upstream: Upstream,
+    /// Where its connections go, if that is not asked of the system each time.
+    pub(super) address: Option<SocketAddr>,
+    pub(super) clients: Clients,
+    pub(super) manner: Arc<Manner>,
+}
+
+impl IntoHandler for UpstreamSource {
+    type Handler = UpstreamHandler;
+
+    fn into_handler(self) -> UpstreamHandler {
+        let UpstreamSource { upstream, address, clients, manner } = self;
+        let (client, host) = (clients.client(&upstream, address), host::own(&upstream));
+        UpstreamHandler { upstream, host, client, manner }
+    }
+
+    fn handler_name(&self) -> Option<String> {
+        Some(self.upstream.authority.to_string())
+    }
+}
 
 /// One instance of a service.
 pub(crate) struct UpstreamHandler {
     upstream: Upstream,
     /// Its own `Host`.
     host: HeaderValue,
-    client: Client<Connector, UpstreamBody>,
+    client: UpstreamClient,
     manner: Arc<Manner>,
+}
+
+/// How requests are sent to an upstream.
+pub(super) enum UpstreamClient {
+    /// Over HTTP/1.1.
+    Http1(Rc<Connections>),
+    /// Over HTTP/2, or whatever the upstream chooses.
+    Any(legacy::Client<Connector, UpstreamBody>),
+}
+
+/// Why a request was not answered.
+#[derive(Debug, Error)]
+pub(super) enum SendError {
+    #[error("{}", with_causes(&**.0))]
+    NoConnection(Box<dyn Error + Send + Sync>),
+    #[error("{}", with_causes(.0))]
+    Broken(hyper::Error),
+    #[error("{}", with_causes(.0))]
+    Client(legacy::Error),
+}
+
+impl SendError {
+    fn is_connect(&self) -> bool {
+        match self {
+            SendError::NoConnection(_) => true,
+            SendError::Broken(_) => false,
+            SendError::Client(error) => error.is_connect(),
+        }
+    }
+}
+
+impl UpstreamClient {
+    async fn send(&self, request: Request<UpstreamBody>) -> Result<Response<Incoming>, SendError> {
+        match self {
+            UpstreamClient::Http1(connections) => connections.send(request).await,
+            UpstreamClient::Any(client) => client.request(request).await.map_err(SendError::Client),
+        }
+    }
 }
 
 /// How a route's upstreams are spoken to, and how their answers are taken.
@@ -89,11 +153,6 @@ pub(crate) enum UpstreamError {
 }
 
 impl UpstreamHandler {
-    pub(super) fn new(upstream: Upstream, client: Client<Connector, UpstreamBody>, manner: Arc<Manner>) -> Self {
-        let host = host::own(&upstream);
-        UpstreamHandler { upstream, host, client, manner }
-    }
-
     fn request(&self, head: Head, body: UpstreamBody, left: Option<Duration>) -> Option<Request<UpstreamBody>> {
         let Head { method, path_and_query, mut headers, host } = head;
         deadline::write(&mut headers, left);
@@ -110,15 +169,10 @@ impl UpstreamHandler {
             UpstreamHttp::Http2 => Version::HTTP_2,
             UpstreamHttp::Auto | UpstreamHttp::Http1 => Version::HTTP_11,
         };
-        let mut parts = uri::Parts::default();
-        parts.scheme = Some(match self.upstream.scheme {
-            Scheme::Http => uri::Scheme::HTTP,
-            Scheme::Https => uri::Scheme::HTTPS,
-        });
-        parts.authority = Some(self.upstream.authority.clone());
-        parts.path_and_query = Some(path_and_query);
-        // Only a part that is missing makes it fail.
-        *request.uri_mut() = Uri::from_parts(parts).ok()?;
+        *request.uri_mut() = match self.client {
+            UpstreamClient::Http1(_) => Uri::from(path_and_query),
+            UpstreamClient::Any(_) => self.upstream.uri(path_and_query)?,
+        };
         Some(request)
     }
 
@@ -131,8 +185,8 @@ impl UpstreamHandler {
         (false, pause.map(|pause| pause.min(self.manner.max_hold)).filter(|pause| !pause.is_zero()))
     }
 
-    fn error(&self, error: &legacy::Error) -> UpstreamError {
-        let text = with_causes(error);
+    fn error(&self, error: &SendError) -> UpstreamError {
+        let text = error.to_string();
         debug!("upstream {}: {text}", self.upstream.authority);
         if error.is_connect() { UpstreamError::NoConnection(text) } else { UpstreamError::BrokenOff(text) }
     }
@@ -163,7 +217,7 @@ impl Handler for UpstreamHandler {
         let Some(request) = self.request(head, body, context.time_left()) else {
             return Reply::failure(UpstreamError::NoConnection("its address makes no URI".to_owned()));
         };
-        let mut response = match self.client.request(request).await {
+        let mut response = match self.client.send(request).await {
             Ok(response) => response,
             Err(error) => {
                 // A body that could not be read fails the whole, whoever is to blame.
@@ -220,7 +274,21 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream")))
 }
 
-fn with_causes(error: &legacy::Error) -> String {
+impl Upstream {
+    /// Its URI with this path. `None` if they make none, which they do.
+    pub(super) fn uri(&self, path_and_query: PathAndQuery) -> Option<Uri> {
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(match self.scheme {
+            Scheme::Http => uri::Scheme::HTTP,
+            Scheme::Https => uri::Scheme::HTTPS,
+        });
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(path_and_query);
+        Uri::from_parts(parts).ok()
+    }
+}
+
+fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

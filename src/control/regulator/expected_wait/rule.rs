@@ -11,9 +11,13 @@ const PATIENCE: f64 = 5.0;
 const SHORTEST_PATIENCE: f64 = 1.0;
 
 /// Fewest works that may wait unless that takes longer than a burst may: by time alone a slow service would have hardly
-/// any queue, and idle between arrivals. While nothing is known of the service, as many beyond the concurrency limit:
-/// more would only be shed later, as the limit starts low.
+/// any queue, and idle between arrivals.
 const PLACES: usize = 16;
+
+/// How many may wait beyond the concurrency limit while nothing is known of the service. A fast one is known within
+/// milliseconds, and has long since served by then what a new start meets at once, such as a client's pool of
+/// connections. What is too much for a slow one is shed when it has waited, so this is no more than a usual pool.
+const PLACES_UNKNOWN: usize = 64;
 
 /// A burst may fill half of the time there is to wait: what comes behind it must still have a chance.
 const BURST_SHARE: f64 = 0.5;
@@ -155,7 +159,7 @@ impl Rule {
     /// How many may be ahead of a work of this class that has no deadline of its own.
     pub(in crate::control::regulator) fn places(&self, class: f64) -> usize {
         match self.service {
-            None => self.limit.saturating_add(PLACES - 1),
+            None => self.limit.saturating_add(PLACES_UNKNOWN - 1),
             // a conversion to an integer saturates: negative is 0
             Some(service) => {
                 let wait = self.allowed_wait(None, class) - service.pause;
