@@ -227,9 +227,13 @@ impl Handler for UpstreamHandler {
                 };
             }
         };
+        let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if switches && (upgrade.is_none() || hop_by_hop::upgrade(Version::HTTP_11, response.headers()).is_none()) {
+            return Reply::failure(UpstreamError::BrokenOff("it switches to a protocol unasked".to_owned()));
+        }
         let held_up = notes.map_or(Duration::ZERO, |notes| notes.waited());
         let (is_success, pause) = self.judge(response.status(), response.headers());
-        let upgrade = upgrade.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS);
+        let upgrade = upgrade.filter(|_| switches);
         let upgrade = upgrade.map(|upgrade| (upgrade.client, hyper::upgrade::on(&mut response)));
         let frees_slot = !is_success || upgrade.is_some() || is_event_stream(response.headers());
         let mut response = response.map(|body| Download::new(body, self.manner.body_idle_timeout));
