@@ -2,8 +2,8 @@
 
 use hyper::Version;
 use hyper::header::{
-    CONNECTION, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING,
-    UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use smallvec::SmallVec;
 
@@ -50,6 +50,9 @@ fn place(name: &str) -> Option<usize> {
 /// `Proxy-Authorization` as Go's proxy does, and `Proxy`. `TE` stays if it has `trailers`, and only that, for gRPC.
 /// `Trailer` stays, as trailers are passed on.
 ///
+/// `Content-Length` goes with `Transfer-Encoding`, which overrides it (RFC 9112, 6.3): hyper leaves it in answers, and would
+/// cut the body to it.
+///
 /// What `Connection` names stays if it [is for all](is_end_to_end).
 pub(crate) fn remove(headers: &mut HeaderMap) {
     let mut found = 0_u16;
@@ -69,6 +72,9 @@ pub(crate) fn remove(headers: &mut HeaderMap) {
     }
     if found & 1 != 0 {
         remove_named(headers);
+    }
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
     }
     for place in (0..ALWAYS).filter(|place| found & 1 << place != 0) {
         headers.remove(always(place));
