@@ -170,10 +170,16 @@ fn if_all_concurrent_calls_fail_the_client_hears_what_an_upstream_said() {
 
 #[test]
 fn a_request_that_may_go_out_once_has_one_call() {
+    for body in ["body", ""] {
+        has_one_call(body);
+    }
+}
+
+fn has_one_call(body: &str) {
     let (one, other, addresses) = two();
     let proxy = Proxy::over(&addresses, "", TWO_CALLS);
     let mut client = proxy.client();
-    client.send(post("/", "", "body"));
+    client.send(post("/", "", body));
     // Another call would be counted by now.
     proxy.until_counts(0, 1);
     let mut seen = None;
@@ -183,7 +189,7 @@ fn a_request_that_may_go_out_once_has_one_call() {
     });
     let mut at_upstream = seen.expect("it was seen");
     let head = at_upstream.head();
-    assert_eq!(at_upstream.body(&head, false).bytes, b"body");
+    assert_eq!(at_upstream.body(&head, false).bytes, body.as_bytes());
     at_upstream.ok("once");
     assert_eq!(client.answer().text(), "once");
     assert!(one.is_left_alone() && other.is_left_alone());

@@ -273,6 +273,31 @@ fn a_request_with_two_lengths_smuggles_nothing() {
     assert!(upstream.is_left_alone());
 }
 
+/// What is no chunk ends the request, for the upstream as well: nothing is made of the rest.
+#[test]
+fn chunks_that_are_none_are_a_400() {
+    let upstream = Upstream::new();
+    let proxy = Proxy::to(&upstream, "", "");
+    for chunk in [
+        "+5\r\nabcde\r\n",
+        "0x5\r\nabcde\r\n",
+        "-5\r\n",
+        "5\nabcde\r\n",
+        "\r\nabc",
+        "fffffffffffffffff\r\na",
+        "3\r\nabcde\r\n",
+    ] {
+        let mut client = proxy.client();
+        client.send("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n");
+        let (mut at_upstream, head) = upstream.request();
+        client.send(format!("{chunk}0\r\n\r\n"));
+        assert!(!at_upstream.body(&head, false).is_complete, "{chunk:?}");
+        assert_eq!(client.answer().said(), (400, "request-broken"), "{chunk:?}");
+        client.closed();
+    }
+    assert!(upstream.is_left_alone());
+}
+
 /// JSON for those who ask for it, a status of gRPC for gRPC, text for all others.
 #[test]
 fn the_body_is_what_the_client_reads() {
@@ -310,4 +335,24 @@ fn an_answer_to_head_has_the_length_and_not_the_body() {
     // What follows is the next answer, and no body.
     client.send(get("/"));
     assert_eq!(client.answer().status, 404);
+}
+
+/// gRPC has its statuses in headers, and nothing but 200 in HTTP.
+#[test]
+fn grpc_hears_of_failures_in_its_own_words() {
+    let upstream = Upstream::new();
+    let proxy = Proxy::to(&upstream, "", ONE_AT_A_TIME);
+    let call = "content-type: application/grpc\r\ngrpc-timeout: 300m\r\n";
+    let mut client = proxy.client();
+    client.send(post("/service/method", call, "message"));
+    let (mut at_upstream, head) = upstream.request();
+    assert_eq!(at_upstream.body(&head, false).bytes, b"message");
+    let answer = client.answer();
+    assert_eq!((answer.said(), answer.get("grpc-status")), ((200, "deadline"), Some("4")));
+    at_upstream.closed();
+    let mut client = proxy.client();
+    client.send(post("/service/method", call, "message"));
+    drop(upstream.request());
+    let answer = client.answer();
+    assert_eq!((answer.said(), answer.get("grpc-status")), ((200, "upstream-failed"), Some("14")));
 }

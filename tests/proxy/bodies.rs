@@ -155,7 +155,7 @@ fn only_a_request_that_is_let_in_is_asked_for_its_body() {
 #[test]
 fn an_early_answer_arrives_while_the_upload_runs() {
     let upstream = Upstream::new();
-    let proxy = Proxy::to(&upstream, "", "");
+    let proxy = Proxy::to(&upstream, "", ONE_AT_A_TIME);
     let mut client = proxy.client();
     client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\nbegin");
     let (mut at_upstream, _) = upstream.request();
@@ -163,6 +163,13 @@ fn an_early_answer_arrives_while_the_upload_runs() {
     at_upstream.send("HTTP/1.1 401 Unauthorized\r\ncontent-length: 2\r\n\r\nno");
     let answer = client.answer();
     assert_eq!((answer.status, answer.text()), (401, "no"));
+    // Nobody wants the rest: the place is free.
+    let mut next = proxy.client();
+    next.send(get("/next"));
+    let (mut for_next, head) = upstream.request();
+    assert_eq!(head.target(), "/next");
+    for_next.ok("next");
+    assert_eq!(next.answer().text(), "next");
 }
 
 /// The answer may even end long before the request does, as with services that stream both ways.
@@ -301,4 +308,18 @@ fn pipelined_requests_are_answered_in_order() {
     assert_eq!(client.answer().text(), "/1 ");
     assert_eq!(client.answer().text(), "/2 two");
     assert_eq!(client.answer().text(), "/3 ");
+}
+
+#[test]
+fn upstreams_of_http_1_0_will_do() {
+    let upstream = Upstream::new();
+    let proxy = Proxy::to(&upstream, "", "");
+    let mut client = proxy.client();
+    client.send(get("/"));
+    let (mut at_upstream, _) = upstream.request();
+    at_upstream.send("HTTP/1.0 200 OK\r\ncontent-type: text/plain\r\n\r\nold");
+    drop(at_upstream);
+    let answer = client.answer();
+    assert_eq!((answer.head.first.as_str(), answer.text()), ("HTTP/1.1 200 OK", "old"));
+    assert!(answer.is_complete);
 }

@@ -297,6 +297,31 @@ async fn a_truncated_answer_is_a_reset_stream() {
     assert_eq!(within(answer).await.expect("an answer").status(), StatusCode::OK);
 }
 
+/// With a client's connection all its requests are given up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vanished_h2_client_frees_its_upstreams() {
+    let upstream = Upstream::new();
+    let proxy = Proxy::to(&upstream, "", "");
+    let socket = TcpStream::connect(proxy.address).await.expect("somebody listens");
+    let (send, connection) = client::handshake(socket).await.expect("HTTP/2 is spoken");
+    let connection = tokio::spawn(connection);
+    let mut client = send.ready().await.expect("open");
+    let (_one, _) = client.send_request(request("GET", "/1"), true).expect("open");
+    let (mut one, _) = upstream.request();
+    client = client.ready().await.expect("open");
+    let (_other, _upload) = client.send_request(request("POST", "/2"), false).expect("open");
+    let (mut other, head) = upstream.request();
+    tokio::task::block_in_place(|| proxy.until_counts(0, 2));
+    connection.abort();
+    tokio::task::block_in_place(|| {
+        one.closed();
+        assert!(!other.body(&head, false).is_complete);
+        other.closed();
+        let status = proxy.until_counts(0, 0);
+        assert_eq!(status["routes"][0]["upstreams"][0]["failed"], 0);
+    });
+}
+
 /// What the proxy answers itself, over HTTP/2: without the headers that only HTTP/1 has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn own_answers_over_h2() {

@@ -234,6 +234,23 @@ fn an_upstream_that_sends_less_than_it_says_all_at_once() {
     }
 }
 
+/// Two lengths in one answer: the chunks are what counts (RFC 9112, 6.3), and the client sees one length only.
+#[test]
+fn an_upstream_with_two_lengths_smuggles_nothing() {
+    let upstream = Upstream::new();
+    let proxy = Proxy::to(&upstream, "", "");
+    for headers in
+        ["content-length: 3\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 3"]
+    {
+        let mut client = proxy.client();
+        client.send(get("/"));
+        let (mut at_upstream, _) = upstream.request();
+        at_upstream.send(format!("HTTP/1.1 200 OK\r\n{headers}\r\nconnection: close\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"));
+        let answer = client.answer();
+        assert_eq!((answer.get("content-length"), answer.text(), answer.is_complete), (None, "abcde", true));
+    }
+}
+
 #[test]
 fn an_upstream_that_contradicts_itself_is_a_502() {
     let upstream = Upstream::new();
