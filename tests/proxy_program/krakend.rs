@@ -1,0 +1,83 @@
+//! A file that was written for KrakenD, as it stands.
+
+use crate::support::{Files, Program, Reply, Upstream, run};
+
+/// After the example of `concurrent_calls` in KrakenD's documentation.
+fn configuration(hosts: &[&Upstream], more: &str) -> String {
+    let hosts: Vec<_> = hosts.iter().map(|host| format!("\"{}\"", host.url())).collect();
+    let hosts = hosts.join(",\n            ");
+    format!(
+        r#"{{
+  "$schema": "https://www.krakend.io/schema/v2.7/krakend.json",
+  "version": 3,
+  "name": "My lovely gateway",
+  "port": 8080,
+  "timeout": "3s",
+  "endpoints": [
+    {{
+      "endpoint": "/products/{{id}}",
+      "method": "GET",
+      "concurrent_calls": 2,{more}
+      "backend": [
+        {{
+          "url_pattern": "/v1/products/{{id}}",
+          "host": [
+            {hosts}
+          ]
+        }}
+      ]
+    }}
+  ]
+}}"#
+    )
+}
+
+#[tokio::test]
+async fn the_first_success_of_concurrent_calls_wins() {
+    let fails = Upstream::replying(|_| Reply::Now(500, "", "out of order".to_owned())).await;
+    let serves = Upstream::start("b").await;
+    let files = Files::new("krakend");
+    let file = files.with("krakend.json", &configuration(&[&fails, &serves], ""));
+    let program = Program::start(&["--config", &file]).await;
+    for number in 1..=5 {
+        let answer = program.get(&format!("/products/{number}")).await;
+        assert_eq!((answer.status(), answer.text()), (200, &*format!("b GET /v1/products/{number}")));
+    }
+    assert_eq!(serves.count(), 5);
+    fails.wait_for(1).await;
+    assert_eq!(program.get("/products").await.status(), 404);
+    let mut wire = program.connect().await;
+    wire.send("POST /products/1 HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\n\r\n").await;
+    let answer = wire.answer().await;
+    assert_eq!((answer.status(), answer.header("allow")), (405, Some("GET")));
+}
+
+#[tokio::test]
+async fn each_host_gets_a_copy_and_the_slower_is_given_up() {
+    let slow = Upstream::replying(|_| Reply::Held("late".to_owned())).await;
+    let fast = Upstream::start("b").await;
+    let files = Files::new("krakend-copies");
+    let file = files.with("krakend.json", &configuration(&[&slow, &fast], ""));
+    let program = Program::start(&["--config", &file]).await;
+    assert_eq!(program.get("/products/7").await.text(), "b GET /v1/products/7");
+    slow.wait_for(1).await;
+    assert_eq!(slow.seen()[0].path(), "/v1/products/7");
+    program
+        .wait_for_route("the copy's end", |route| {
+            route["upstreams"].as_array().unwrap().iter().all(|u| u["in_flight"] == 0)
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn what_is_not_supported_is_named() {
+    let upstream = Upstream::start("a").await;
+    let files = Files::new("krakend-key");
+    let more = "\n      \"extra_config\": { \"qos/ratelimit/router\": { \"max_rate\": 50 } },";
+    let file = files.with("krakend.json", &configuration(&[&upstream], more));
+    let (status, said) = run(&["--config", &file]).await;
+    assert_eq!(status, Some(2));
+    let expected = "endpoints.0.extra_config: extra_config is not supported beside endpoints: leave it out if the proxy can do \
+                    without, or keep KrakenD for it\n";
+    assert_eq!(said, format!("{file}:12: {expected}"));
+}
