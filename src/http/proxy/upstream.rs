@@ -13,7 +13,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{self, HeaderValue};
 use hyper::http::uri::{self, PathAndQuery, Uri};
 use hyper::upgrade::OnUpgrade;
-use hyper::{HeaderMap, Request, Response, StatusCode, Version};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper_util::client::legacy;
 use log::debug;
 use thiserror::Error;
@@ -161,6 +161,10 @@ impl UpstreamHandler {
             headers.remove(header::HOST);
         } else {
             headers.insert(header::HOST, host::sent(&self.manner.host, host, &self.host));
+            // Without a word hyper leaves out a body of these if its length is not known.
+            if matches!(method, Method::GET | Method::HEAD) && body.size_hint().exact().is_none() {
+                headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
         }
         let mut request = Request::new(body);
         *request.method_mut() = method;
