@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    RETRY_AFTER,
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
@@ -113,6 +114,30 @@ impl Reason {
         match self {
             Reason::Refused(refusal @ Refusal::BadDeadline(..)) => Some(refusal.to_string()),
             _ => None,
+        }
+    }
+
+    /// Whether the connection is not to be used any more. Where this request ends, or whom it is for, may be read in more
+    /// than one way, so what follows may be part of it; behind a `CONNECT`, what was meant for a tunnel may follow.
+    fn ends_connection(&self) -> bool {
+        match self {
+            Reason::Refused(refusal) => match refusal {
+                Refusal::NoHost
+                | Refusal::SeveralHosts
+                | Refusal::BadHost
+                | Refusal::OtherHost
+                | Refusal::BadContentLength
+                | Refusal::BadTransferEncoding
+                | Refusal::TwoLengths
+                | Refusal::BadConnection
+                | Refusal::Method => true,
+                Refusal::UriTooLong
+                | Refusal::HeadTooLarge
+                | Refusal::TooManyHeaders
+                | Refusal::BadPath
+                | Refusal::BadDeadline(..) => false,
+            },
+            _ => false,
         }
     }
 
@@ -234,6 +259,10 @@ pub(crate) fn answer(reason: &Reason, form: &Form) -> Response<Bytes> {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(pause) = reason.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from_static(seconds(pause)));
+    }
+    if reason.ends_connection() {
+        // HTTP/2, where this is not said, leaves it out.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     match reason {
         Reason::NoRoute(NoRoute::MethodNotAllowed(methods)) => {

@@ -34,6 +34,21 @@ fn a_refusal_in_text() {
 }
 
 #[test]
+fn a_request_that_can_be_read_in_several_ways_is_the_last() {
+    let closes = |refusal: Refusal| {
+        let answer = answer(&refusal.into(), &form(Method::POST, &[]));
+        answer.headers().get("connection").map(|value| value.to_str().unwrap().to_owned())
+    };
+    for refusal in [Refusal::BadTransferEncoding, Refusal::TwoLengths, Refusal::BadContentLength, Refusal::SeveralHosts]
+    {
+        assert_eq!(closes(refusal), Some("close".to_owned()));
+    }
+    for refusal in [Refusal::UriTooLong, Refusal::BadPath, Refusal::TooManyHeaders] {
+        assert_eq!(closes(refusal), None);
+    }
+}
+
+#[test]
 fn a_refusal_in_json() {
     let answer = answer(&over_capacity(Duration::ZERO), &form(Method::GET, &[("accept", "application/json")]));
     let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
