@@ -35,16 +35,21 @@ fn configuration(hosts: &[&Upstream], more: &str) -> String {
 #[tokio::test]
 async fn the_first_success_of_concurrent_calls_wins() {
     let fails = Upstream::replying(|_| Reply::Now(500, "", "out of order".to_owned())).await;
-    let serves = Upstream::start("b").await;
+    let serves = Upstream::replying(|request| Reply::Held(format!("b GET {}", request.path()))).await;
     let files = Files::new("krakend");
     let file = files.with("krakend.json", &configuration(&[&fails, &serves], ""));
     let program = Program::start(&["--config", &file]).await;
+    // The success is held up until there is a failure.
+    let mut wire = program.connect().await;
+    wire.send("GET /products/0 HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    fails.wait_for(1).await;
+    serves.go_on();
+    assert_eq!(wire.answer().await.text(), "b GET /v1/products/0");
     for number in 1..=5 {
         let answer = program.get(&format!("/products/{number}")).await;
         assert_eq!((answer.status(), answer.text()), (200, &*format!("b GET /v1/products/{number}")));
     }
-    assert_eq!(serves.count(), 5);
-    fails.wait_for(1).await;
+    assert_eq!(serves.count(), 6);
     assert_eq!(program.get("/products").await.status(), 404);
     let mut wire = program.connect().await;
     wire.send("POST /products/1 HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\n\r\n").await;
@@ -55,12 +60,16 @@ async fn the_first_success_of_concurrent_calls_wins() {
 #[tokio::test]
 async fn each_host_gets_a_copy_and_the_slower_is_given_up() {
     let slow = Upstream::replying(|_| Reply::Held("late".to_owned())).await;
-    let fast = Upstream::start("b").await;
+    let fast = Upstream::replying(|_| Reply::Held("early".to_owned())).await;
     let files = Files::new("krakend-copies");
     let file = files.with("krakend.json", &configuration(&[&slow, &fast], ""));
     let program = Program::start(&["--config", &file]).await;
-    assert_eq!(program.get("/products/7").await.text(), "b GET /v1/products/7");
+    let mut wire = program.connect().await;
+    wire.send("GET /products/7 HTTP/1.1\r\nhost: h\r\n\r\n").await;
     slow.wait_for(1).await;
+    fast.wait_for(1).await;
+    fast.go_on();
+    assert_eq!(wire.answer().await.text(), "early");
     assert_eq!(slow.seen()[0].path(), "/v1/products/7");
     program
         .wait_for_route("the copy's end", |route| {
