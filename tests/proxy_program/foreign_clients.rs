@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use crate::support::{Files, Program, Upstream, soon};
+use crate::support::{Files, NOTHING_REFUSED, Program, Reply, Upstream, soon};
 
 /// The output of a program, `None` if it is not installed.
 async fn output(program: &str, args: &[&str]) -> Option<String> {
@@ -52,9 +52,7 @@ async fn curl() {
     // An upload of 8 MB, of a length that is known and of one that is not, with and without asking first.
     let files = Files::new("curl");
     let file = files.with("body", &"0123456789abcdef".repeat(8 << 16));
-    let counts =
-        Upstream::replying(|request| crate::support::Reply::Now(200, "", format!("{} bytes", request.body.len())))
-            .await;
+    let counts = Upstream::replying(|request| Reply::Now(200, "", format!("{} bytes", request.body.len()))).await;
     let program = Program::start(&["--upstream", &counts.url()]).await;
     let url = format!("http://{}/", program.address);
     for args in [
@@ -82,24 +80,19 @@ fn number(said: &str, words: &str) -> u64 {
 #[tokio::test]
 async fn wrk() {
     let upstream = Upstream::start("a").await;
-    let program = Program::start(&["--upstream", &upstream.url()]).await;
+    let program = Program::start_with(&["--upstream", &upstream.url()], &[NOTHING_REFUSED]).await;
     let url = format!("http://{}/load", program.address);
     let Some(said) = output("wrk", &["--threads", "1", "--connections", "32", "--duration", "1s", &url]).await else {
         return;
     };
     assert!(number(&said, "requests in") > 0, "{said}");
-    assert!(!said.contains("Socket errors"), "{said}");
-    // A machine that is busy with something else makes the service slow, and then some are refused: nothing else is wrong.
-    let refused = said.lines().find_map(|line| line.trim().strip_prefix("Non-2xx or 3xx responses: "));
-    let refused: u64 = refused.map_or(0, |count| count.parse().unwrap());
-    let requests = program.route().await["requests"].take();
-    assert!(refused <= requests["rejected"].as_u64().unwrap() && requests["failed"] == 0, "{said}{requests}");
+    assert!(!said.contains("Non-2xx") && !said.contains("Socket errors"), "{said}");
 }
 
 #[tokio::test]
 async fn h2load() {
     let upstream = Upstream::start("a").await;
-    let program = Program::start(&["--upstream", &upstream.url()]).await;
+    let program = Program::start_with(&["--upstream", &upstream.url()], &[NOTHING_REFUSED]).await;
     let url = format!("http://{}/load", program.address);
     for args in [&["-m", "16"][..], &["--h1"]] {
         let args = [&["-n", "2000", "-c", "8"], args, &[&url]].concat();

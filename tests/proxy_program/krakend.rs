@@ -1,6 +1,6 @@
 //! A file that was written for KrakenD, as it stands.
 
-use crate::support::{Files, Program, Reply, Upstream, run};
+use crate::support::{Files, NOTHING_REFUSED, Program, Reply, Upstream, run};
 
 /// After the example of `concurrent_calls` in KrakenD's documentation.
 fn configuration(hosts: &[&Upstream], more: &str) -> String {
@@ -32,13 +32,24 @@ fn configuration(hosts: &[&Upstream], more: &str) -> String {
     )
 }
 
+/// Copies go out only where there would be room for a further request: that is left out here, and so does not depend on how
+/// busy the machine is.
+async fn start(file: &str) -> Program {
+    let program = Program::start_with(&["--config", file], &[NOTHING_REFUSED]).await;
+    let is_running = |upstream: &serde_json::Value| upstream["state"] == "running";
+    program
+        .wait_for_route("both upstreams", |route| route["upstreams"].as_array().unwrap().iter().all(is_running))
+        .await;
+    program
+}
+
 #[tokio::test]
 async fn the_first_success_of_concurrent_calls_wins() {
     let fails = Upstream::replying(|_| Reply::Now(500, "", "out of order".to_owned())).await;
     let serves = Upstream::replying(|request| Reply::Held(format!("b GET {}", request.path()))).await;
     let files = Files::new("krakend");
     let file = files.with("krakend.json", &configuration(&[&fails, &serves], ""));
-    let program = Program::start(&["--config", &file]).await;
+    let program = start(&file).await;
     // The success is held up until there is a failure.
     let mut wire = program.connect().await;
     wire.send("GET /products/0 HTTP/1.1\r\nhost: h\r\n\r\n").await;
@@ -63,7 +74,7 @@ async fn each_host_gets_a_copy_and_the_slower_is_given_up() {
     let fast = Upstream::replying(|_| Reply::Held("early".to_owned())).await;
     let files = Files::new("krakend-copies");
     let file = files.with("krakend.json", &configuration(&[&slow, &fast], ""));
-    let program = Program::start(&["--config", &file]).await;
+    let program = start(&file).await;
     let mut wire = program.connect().await;
     wire.send("GET /products/7 HTTP/1.1\r\nhost: h\r\n\r\n").await;
     slow.wait_for(1).await;

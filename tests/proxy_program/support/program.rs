@@ -8,6 +8,10 @@ use tokio::sync::watch;
 
 use super::{Message, Wire, soon};
 
+/// A variable of the environment with which no request is refused for how long it would wait.
+pub(crate) const NOTHING_REFUSED: (&str, &str) =
+    ("CONFIG_FORCE_kanaloa_default__dispatcher_back__pressure_enabled", "off");
+
 /// `kanaloa proxy` as a process, which is killed when this is dropped.
 pub(crate) struct Program {
     child: Child,
