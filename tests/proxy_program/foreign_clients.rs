@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use crate::support::{Files, NOTHING_REFUSED, Program, Reply, Upstream, soon};
+use crate::support::{Files, Program, Reply, Upstream, soon};
 
 /// The output of a program, `None` if it is not installed.
 async fn output(program: &str, args: &[&str]) -> Option<String> {
@@ -80,7 +80,7 @@ fn number(said: &str, words: &str) -> u64 {
 #[tokio::test]
 async fn wrk() {
     let upstream = Upstream::start("a").await;
-    let program = Program::start_with(&["--upstream", &upstream.url()], &[NOTHING_REFUSED]).await;
+    let program = Program::start(&["--upstream", &upstream.url()]).await;
     let url = format!("http://{}/load", program.address);
     let Some(said) = output("wrk", &["--threads", "1", "--connections", "32", "--duration", "1s", &url]).await else {
         return;
@@ -92,7 +92,7 @@ async fn wrk() {
 #[tokio::test]
 async fn h2load() {
     let upstream = Upstream::start("a").await;
-    let program = Program::start_with(&["--upstream", &upstream.url()], &[NOTHING_REFUSED]).await;
+    let program = Program::start(&["--upstream", &upstream.url()]).await;
     let url = format!("http://{}/load", program.address);
     for args in [&["-m", "16"][..], &["--h1"]] {
         let args = [&["-n", "2000", "-c", "8"], args, &[&url]].concat();

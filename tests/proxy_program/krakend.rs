@@ -1,6 +1,6 @@
 //! A file that was written for KrakenD, as it stands.
 
-use crate::support::{Files, NOTHING_REFUSED, Program, Reply, Upstream, run};
+use crate::support::{Files, Program, Reply, Upstream, run};
 
 /// After the example of `concurrent_calls` in KrakenD's documentation.
 fn configuration(hosts: &[&Upstream], more: &str) -> String {
@@ -32,14 +32,9 @@ fn configuration(hosts: &[&Upstream], more: &str) -> String {
     )
 }
 
-/// Copies go out only where there would be room for a further request: that is left out here, and so does not depend on how
-/// busy the machine is.
 async fn start(file: &str) -> Program {
-    let program = Program::start_with(&["--config", file], &[NOTHING_REFUSED]).await;
-    let is_running = |upstream: &serde_json::Value| upstream["state"] == "running";
-    program
-        .wait_for_route("both upstreams", |route| route["upstreams"].as_array().unwrap().iter().all(is_running))
-        .await;
+    let program = Program::start(&["--config", file]).await;
+    program.wait_for_upstreams().await;
     program
 }
 

@@ -51,7 +51,6 @@ async fn they_keep_nobody_out_and_are_closed_at_header_timeout() {
     }
     load.stop().await;
     assert!(!upstream.seen().iter().any(|request| request.path() == "/slow"));
-    let status = program.admin("/status").await;
-    let status: serde_json::Value = serde_json::from_slice(&status.body).unwrap();
+    let status = program.all().await;
     assert!(status["connections"].as_u64().unwrap() <= 5, "{status}");
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub(crate) use files::Files;
 pub(crate) use load::Load;
-pub(crate) use program::{NOTHING_REFUSED, Program, run};
+pub(crate) use program::{CALM, Program, run};
 pub(crate) use upstream::{Reply, Upstream};
 pub(crate) use wire::{Message, Wire};
 

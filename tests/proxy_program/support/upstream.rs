@@ -33,14 +33,14 @@ struct Shared {
 }
 
 impl Upstream {
-    /// Says its name and what it was asked. What begins with `/held` is held up, and so is the end of `/streamed`.
+    /// Says its name and what it was asked. What has `held` in its path is held up, and so is the end of `/streamed`.
     pub(crate) async fn start(name: &'static str) -> Self {
         Self::replying(move |request| {
             let (method, path) = (request.line.split(' ').next().unwrap_or_default(), request.path());
             let body = String::from_utf8_lossy(&request.body);
             let said = format!("{name} {method} {path} {body}").trim_end().to_owned();
             match path {
-                path if path.starts_with("/held") => Reply::Held(said),
+                path if path.contains("held") => Reply::Held(said),
                 path if path.starts_with("/streamed") => Reply::Streamed(said, "the end".to_owned()),
                 _ => Reply::Now(200, "", said),
             }
