@@ -133,3 +133,25 @@ fn the_example_in_the_readme_is_accepted() {
     assert_eq!(settings.dispatcher("any").work.service_timeout, Duration::from_secs(10));
     assert_eq!(settings.dispatcher("search").worker_pool.max_pool_size, 50);
 }
+
+#[cfg(feature = "proxy")]
+#[test]
+fn the_proxy_of_the_readme_is_accepted() {
+    use kanaloa::http::settings::{CommandLine, ProxySettings};
+
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```hocon\nkanaloa.proxy {").expect("there is one");
+    let (example, _) = rest.split_once("```").expect("it ends");
+    let settings = ProxySettings::parse("README.md", &format!("kanaloa.proxy {{{example}"), &CommandLine::default());
+    let routes: Vec<_> = settings.unwrap().routes;
+    let shown: Vec<_> = routes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "/orders/* -> http://10.0.0.1:9000, http://10.0.0.2:9000 (dispatcher orders)",
+            "/search/* -> dns http://search.internal:8080 (dispatcher search)",
+        ]
+    );
+    assert_eq!(routes[0].settings.work.work_retry, 1);
+    assert_eq!(routes[1].settings.work.concurrent_calls, 2);
+}
