@@ -27,6 +27,8 @@
 //! [`PullingDispatcher`] takes its work from an iterator, a stream or a [`Source`] with acknowledgement, as fast as it is
 //! done.
 //!
+//! The module `http`, with the feature `proxy`, is a reverse proxy for any HTTP service; the program's `kanaloa proxy` runs it.
+//!
 //! # The way of a work
 //!
 //! ```text

@@ -161,10 +161,9 @@ fn limits(settings: &DispatcherSettings) -> String {
     let pool = &settings.worker_pool;
     let mut parts = Vec::new();
     parts.push(match &settings.autothrottle {
-        Some(throttle) if throttle.algorithm != AutothrottleAlgorithm::Fixed => format!(
-            "concurrency limit per upstream found by itself, {} to {}, from {}",
-            pool.min_pool_size, pool.max_pool_size, pool.starting_pool_size
-        ),
+        Some(throttle) if throttle.algorithm != AutothrottleAlgorithm::Fixed => {
+            format!("concurrency limit per upstream found by itself, {} to {}", pool.min_pool_size, pool.max_pool_size)
+        }
         _ => format!("concurrency limit per upstream {}", pool.starting_pool_size),
     });
     parts.push(match &settings.back_pressure {

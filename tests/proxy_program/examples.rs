@@ -182,3 +182,17 @@ async fn each_is_accepted_as_it_stands() {
         assert!(said.starts_with("error: cannot listen on 192.0.2.1:80"), "{said}");
     }
 }
+
+#[tokio::test]
+async fn the_readme_shows_what_is_printed() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```text\nkanaloa ").expect("there is one");
+    let (shown, _) = rest.split_once("```").expect("it ends");
+    // As in the README, but for what differs from machine to machine: ports and cores.
+    let program = Program::start_with(&["--threads", "2", "--upstream", "http://127.0.0.1:9000"], &[]).await;
+    let [address, admin] = [program.address, program.admin].map(|address| address.to_string());
+    let said = program.said().replace(&address, "127.0.0.1:8080").replace(&admin, "127.0.0.1:8081");
+    for line in format!("kanaloa {shown}").lines() {
+        assert!(said.lines().any(|other| other == line), "{line}\nis not in\n{said}");
+    }
+}
