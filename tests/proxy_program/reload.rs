@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::support::{Files, Load, Program, Upstream};
+use crate::support::{Files, Load, Program, Upstream, soon};
 
 /// A configuration with these routes, and `more`.
 fn conf(routes: &[(&str, &[&Upstream])], more: &str) -> String {
@@ -74,6 +74,51 @@ async fn nothing_is_lost_while_settings_change() {
 
     let answered = load.stop().await;
     assert_eq!(a.count() + b.count(), answered, "each request went out once");
+}
+
+#[tokio::test]
+async fn what_is_under_way_is_finished_where_it_began() {
+    let [a, b, c] = [Upstream::start("a").await, Upstream::start("b").await, Upstream::start("c").await];
+    let files = Files::new("reload-under-way");
+    let file = files.with("proxy.conf", &conf(&[("/upstream", &[&a]), ("/route", &[&b]), ("/dispatcher", &[&b])], ""));
+    let mut program = Program::start(&["--config", &file]).await;
+    let mut wires = Vec::new();
+    for path in ["/upstream/held", "/route/held", "/dispatcher/held", "/upstream/streamed", "/route/streamed"] {
+        let mut wire = program.connect().await;
+        wire.send(format!("GET {path} HTTP/1.1\r\nhost: h\r\n\r\n")).await;
+        wires.push(wire);
+    }
+    for wire in &mut wires[3..] {
+        assert_eq!(wire.head().await.status(), 200);
+        assert!(!wire.chunk().await.is_empty());
+    }
+    a.wait_for(2).await;
+    b.wait_for(3).await;
+
+    // The upstream goes, the route goes, and the dispatcher is another one.
+    let work = "kanaloa.dispatchers.dispatcher.work-settings.service-timeout = 7s";
+    files.with("proxy.conf", &conf(&[("/upstream", &[&c]), ("/dispatcher", &[&c])], work));
+    program.reload().await;
+    // An upstream that goes may have one more request while it hears of that.
+    soon("the new upstream", async { while program.get("/upstream").await.text() != "c GET /upstream" {} }).await;
+    let had = a.count();
+    assert_eq!(program.get("/route").await.status(), 404);
+    assert_eq!(program.get("/dispatcher").await.text(), "c GET /dispatcher");
+
+    a.go_on();
+    b.go_on();
+    for (wire, expected) in
+        wires.iter_mut().zip(["a GET /upstream/held", "b GET /route/held", "b GET /dispatcher/held"])
+    {
+        assert_eq!(wire.answer().await.text(), expected);
+        // The connection is good for more.
+        assert_eq!(wire.get("/upstream").await.text(), "c GET /upstream");
+    }
+    for wire in &mut wires[3..] {
+        assert_eq!(wire.chunk().await, b"the end");
+        assert_eq!(wire.chunk().await, b"");
+    }
+    assert_eq!((a.count(), b.count()), (had, 3));
 }
 
 #[tokio::test]

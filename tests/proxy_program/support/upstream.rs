@@ -33,7 +33,7 @@ struct Shared {
 }
 
 impl Upstream {
-    /// Says its name and what it was asked. What has `held` in its path is held up, and so is the end of `/streamed`.
+    /// Says its name and what it was asked. What has `held` in its path is held up, and of what has `streamed` there the end.
     pub(crate) async fn start(name: &'static str) -> Self {
         Self::replying(move |request| {
             let (method, path) = (request.line.split(' ').next().unwrap_or_default(), request.path());
@@ -41,7 +41,7 @@ impl Upstream {
             let said = format!("{name} {method} {path} {body}").trim_end().to_owned();
             match path {
                 path if path.contains("held") => Reply::Held(said),
-                path if path.starts_with("/streamed") => Reply::Streamed(said, "the end".to_owned()),
+                path if path.contains("streamed") => Reply::Streamed(said, "the end".to_owned()),
                 _ => Reply::Now(200, "", said),
             }
         })
