@@ -12,4 +12,5 @@ mod rapid_reset;
 mod reload;
 mod slowloris;
 mod smuggling;
+mod smuggling_h2;
 mod support;
