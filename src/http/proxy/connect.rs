@@ -1,5 +1,6 @@
 //! Connections to upstreams.
 
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,19 +11,19 @@ use std::time::Duration;
 use hyper::http::Uri;
 use hyper::http::uri::PathAndQuery;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiFuture, GaiResolver, Name};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
+use tokio::time::timeout;
 use tower_service::Service;
 
 use super::connections::Connections;
-use super::upstream::UpstreamClient;
-use crate::http::settings::{Scheme, Upstream, UpstreamHttp, UpstreamSettings};
+use super::multiplexed::Multiplexed;
+use super::upstream::{SendError, UpstreamClient};
+use crate::http::settings::{Upstream, UpstreamHttp, UpstreamSettings};
 
 /// Why upstreams cannot be spoken to.
 #[derive(Debug, Error)]
@@ -72,24 +73,19 @@ impl Clients {
         http.set_connect_timeout(Some(settings.connect_timeout));
         let https = HttpsConnectorBuilder::new().with_tls_config(self.tls.clone()).https_or_http();
         let connector = |https| Connector { https, timeout: settings.connect_timeout };
-        let speaks_http1 = match (settings.http, upstream.scheme) {
-            (UpstreamHttp::Http1, _) | (UpstreamHttp::Auto, Scheme::Http) => true,
-            (UpstreamHttp::Http2, _) | (UpstreamHttp::Auto, Scheme::Https) => false,
-        };
-        if speaks_http1 && let Some(target) = upstream.uri(PathAndQuery::from_static("/")) {
-            let connector = connector(https.enable_http1().wrap_connector(http));
-            let connections = Connections::new(connector, target, settings.idle_timeout, settings.max_idle);
-            return UpstreamClient::Http1(connections);
+        // An authority and a path always make a URI with a scheme.
+        let target = upstream.uri(upstream.authority.clone(), PathAndQuery::from_static("/")).unwrap_or_default();
+        match settings.http {
+            UpstreamHttp::Http1 => {
+                let connector = connector(https.enable_http1().wrap_connector(http));
+                let connections = Connections::new(connector, target, settings.idle_timeout, settings.max_idle);
+                UpstreamClient::Http1(connections)
+            }
+            UpstreamHttp::Http2 => {
+                let connector = connector(https.enable_http2().wrap_connector(http));
+                UpstreamClient::Http2(Box::new(Multiplexed::new(connector, target)))
+            }
         }
-        let is_http2 = settings.http == UpstreamHttp::Http2;
-        let https = match is_http2 {
-            true => https.enable_http2().wrap_connector(http),
-            false => https.enable_all_versions().wrap_connector(http),
-        };
-        let mut builder = legacy::Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new()).http2_only(is_http2);
-        builder.pool_idle_timeout(settings.idle_timeout).pool_max_idle_per_host(settings.max_idle);
-        UpstreamClient::Any(builder.build(connector(https)))
     }
 }
 
@@ -111,33 +107,29 @@ pub(crate) struct Connector {
     timeout: Duration,
 }
 
-type Connecting = <HttpsConnector<HttpConnector<Resolver>> as Service<Uri>>::Future;
-type Connected = <HttpsConnector<HttpConnector<Resolver>> as Service<Uri>>::Response;
-type ConnectError = <HttpsConnector<HttpConnector<Resolver>> as Service<Uri>>::Error;
-
-impl Service<Uri> for Connector {
-    type Response = Connected;
-    type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<Connected, ConnectError>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
-        poll_ready!(self.https.poll_ready(cx))?;
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let (connecting, timeout): (Connecting, _) = (self.https.call(uri), self.timeout);
-        Box::pin(async move {
-            match tokio::time::timeout(timeout, connecting).await {
-                Ok(connected) => connected,
-                Err(_) => {
-                    let message = format!("not connected within the connect-timeout of {timeout:?}");
-                    Err(io::Error::new(ErrorKind::TimedOut, message).into())
-                }
+impl Connector {
+    /// Connects to `target`, of which scheme and authority count.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection to be had in time.
+    pub(super) async fn connect(&self, target: &Uri) -> Result<Connected, SendError> {
+        let mut https = self.https.clone();
+        let connecting = async {
+            poll_fn(|cx| https.poll_ready(cx)).await?;
+            https.call(target.clone()).await
+        };
+        match timeout(self.timeout, connecting).await {
+            Ok(connected) => connected.map_err(SendError::NoConnection),
+            Err(_) => {
+                let message = format!("not connected within the connect-timeout of {:?}", self.timeout);
+                Err(SendError::NoConnection(io::Error::new(ErrorKind::TimedOut, message).into()))
             }
-        })
+        }
     }
 }
+
+type Connected = <HttpsConnector<HttpConnector<Resolver>> as Service<Uri>>::Response;
 
 /// Finds the addresses of a host.
 #[derive(Debug, Clone)]

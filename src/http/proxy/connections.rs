@@ -5,7 +5,8 @@
 //! connection knows nothing of that.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::error::Error;
+use std::io::ErrorKind;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -14,7 +15,6 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::http::Uri;
 use hyper::{Request, Response};
 use log::debug;
-use tower_service::Service;
 
 use super::connect::Connector;
 use super::upstream::{SendError, UpstreamBody};
@@ -46,7 +46,8 @@ impl Connections {
     }
 
     /// Sends a request in origin form, which has its `Host`, and returns the answer when its head is there. A connection that
-    /// the upstream has closed before anything of the request was written is replaced without a word.
+    /// the upstream has closed before anything of the request was written is replaced without a word; if it closes one
+    /// that was idle in the moment in which the request goes out, that is so too if the request `may_repeat`.
     ///
     /// # Errors
     ///
@@ -54,18 +55,28 @@ impl Connections {
     pub(super) async fn send(
         self: &Rc<Self>,
         mut request: Request<UpstreamBody>,
+        may_repeat: bool,
     ) -> Result<Response<Incoming>, SendError> {
         while let Some(mut sender) = self.take_idle() {
-            match sender.try_send_request(request).await {
+            let again = if may_repeat { again(&request) } else { None };
+            let mut error = match sender.try_send_request(request).await {
                 Ok(response) => {
                     self.keep(sender);
                     return Ok(response);
                 }
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(SendError::Broken(error.into_error())),
-                },
+                Err(error) => error,
+            };
+            if let Some(unsent) = error.take_message() {
+                request = unsent;
+                continue;
             }
+            let error = error.into_error();
+            match again.filter(|_| is_closed(&error)) {
+                Some(again) => request = again,
+                None => return Err(SendError::Broken(error)),
+            }
+            // Others may be closed too.
+            break;
         }
         // Apart, as it is rare and its future large.
         let mut sender = Box::pin(self.connect()).await?;
@@ -80,9 +91,7 @@ impl Connections {
     }
 
     async fn connect(&self) -> Result<SendRequest<UpstreamBody>, SendError> {
-        let mut connector = self.connector.clone();
-        poll_fn(|cx| connector.poll_ready(cx)).await.map_err(SendError::NoConnection)?;
-        let stream = connector.call(self.target.clone()).await.map_err(SendError::NoConnection)?;
+        let stream = self.connector.connect(&self.target).await?;
         let (sender, connection) = http1::handshake(stream).await.map_err(SendError::Broken)?;
         let target = self.target.clone();
         tokio::spawn(async move {
@@ -134,6 +143,25 @@ impl Connections {
         idle.is_watched = first.is_some();
         first
     }
+}
+
+/// The same request once more. `None` if its body can go out only once.
+fn again(request: &Request<UpstreamBody>) -> Option<Request<UpstreamBody>> {
+    let UpstreamBody::Kept(body) = request.body() else { return None };
+    let mut again = Request::new(UpstreamBody::Kept(body.clone()));
+    *again.method_mut() = request.method().clone();
+    *again.uri_mut() = request.uri().clone();
+    *again.headers_mut() = request.headers().clone();
+    Some(again)
+}
+
+/// Whether the upstream has closed the connection without an answer.
+fn is_closed(error: &hyper::Error) -> bool {
+    let by_system = |error: &std::io::Error| {
+        matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe)
+    };
+    let source = error.source().and_then(|source| source.downcast_ref());
+    error.is_incomplete_message() || error.is_canceled() || source.is_some_and(by_system)
 }
 
 /// Goes on while there are connections that are idle.

@@ -13,6 +13,7 @@ mod body;
 mod connect;
 mod connections;
 mod download;
+mod multiplexed;
 mod outgoing;
 mod route;
 mod routes;

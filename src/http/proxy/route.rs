@@ -7,18 +7,18 @@ use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::outgoing::{Head, Outgoing, OutgoingBody, OutgoingRequest, Upgrade};
 use super::routes::Dispatcher;
 use super::upload::{Kept, Upload};
 use super::upstream::{Answered, UpstreamError};
-use crate::Work;
 use crate::http::answer::Reason;
 use crate::http::headers::forwarded::Known;
 use crate::http::headers::{deadline, filter, hop_by_hop, host, idempotent, priority};
 use crate::http::route::rewrite::target;
-use crate::http::settings::{BeyondRetryBuffer, RouteSettings};
+use crate::http::settings::{BeyondRetryBuffer, RouteSettings, Upstreams};
+use crate::{PoolState, PoolStatus, Work};
 
 /// One route.
 #[derive(Debug)]
@@ -37,6 +37,23 @@ impl Route {
         let work = &settings.settings.work;
         let repeats = work.work_retry > 0 || work.at_least_once || work.concurrent_calls > 1;
         Arc::new(Route { settings, dispatcher, repeats })
+    }
+
+    /// Waits until all its upstreams that the settings name take requests, for a second at most: the first copies of a request
+    /// are to have several to go to.
+    pub(super) async fn has_upstreams(&self) {
+        let Upstreams::Fixed(upstreams) = &self.settings.upstreams else { return };
+        let all_run = async {
+            while let Ok(status) = self.dispatcher.status().await {
+                let is_there = |pool: &&PoolStatus| !matches!(pool.state, PoolState::Starting { .. });
+                if status.pools.iter().filter(is_there).count() >= upstreams.len() {
+                    return;
+                }
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        // Whatever keeps them from it, there is a status to tell.
+        let _ = timeout(Duration::from_secs(1), all_run).await;
     }
 
     /// Makes a request ready for upstreams.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix::ArbiterHandle;
+use futures::future::join_all;
 use hyper::http::uri::Authority;
 use log::{info, warn};
 use thiserror::Error;
@@ -53,6 +54,7 @@ impl Routes {
     ) -> Result<Self, RoutesError> {
         let mut routes = Vec::new();
         let mut changes = Vec::new();
+        let mut fresh = Vec::new();
         for (index, settings) in settings.iter().enumerate() {
             let place = Place { arbiters, first: index };
             let clients = clients(settings)?;
@@ -65,8 +67,13 @@ impl Routes {
                 }
                 None => start(settings, clients, place)?,
             };
-            routes.push(Route::new(settings.clone(), dispatcher));
+            let route = Route::new(settings.clone(), dispatcher);
+            if old.is_none() {
+                fresh.push(Arc::clone(&route));
+            }
+            routes.push(route);
         }
+        join_all(fresh.iter().map(|route| route.has_upstreams())).await;
         // Only now, when nothing can fail any more.
         for (old, settings, clients, place) in changes {
             change_upstreams(&old, settings, &clients, place).await;

@@ -9,22 +9,22 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{self, HeaderValue};
-use hyper::http::uri::{self, PathAndQuery, Uri};
+use hyper::http::uri::{self, Authority, PathAndQuery, Uri};
 use hyper::upgrade::OnUpgrade;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
-use hyper_util::client::legacy;
 use log::debug;
 use thiserror::Error;
 
-use super::connect::{Clients, Connector};
+use super::connect::Clients;
 use super::connections::Connections;
 use super::download::Download;
+use super::multiplexed::Multiplexed;
 use super::outgoing::{Head, Outgoing, OutgoingBody, OutgoingRequest};
 use super::upload::{Upload, UploadError, UploadNotes};
 use crate::http::headers::{deadline, hop_by_hop, host, retry_after};
-use crate::http::settings::{HostHeader, RouteSettings, Scheme, Upstream, UpstreamHttp};
+use crate::http::settings::{HostHeader, RouteSettings, Scheme, Upstream};
 use crate::{CallContext, Handler, IntoHandler, Reply, Tail};
 
 /// One instance of a service, and how it is spoken to: what becomes an [`UpstreamHandler`] on its arbiter.
@@ -63,8 +63,8 @@ pub(crate) struct UpstreamHandler {
 pub(super) enum UpstreamClient {
     /// Over HTTP/1.1.
     Http1(Rc<Connections>),
-    /// Over HTTP/2, or whatever the upstream chooses.
-    Any(legacy::Client<Connector, UpstreamBody>),
+    /// Over HTTP/2.
+    Http2(Box<Multiplexed>),
 }
 
 /// Why a request was not answered.
@@ -74,34 +74,14 @@ pub(super) enum SendError {
     NoConnection(Box<dyn Error + Send + Sync>),
     #[error("{}", with_causes(.0))]
     Broken(hyper::Error),
-    #[error("{}", with_causes(.0))]
-    Client(legacy::Error),
-}
-
-impl SendError {
-    fn is_connect(&self) -> bool {
-        match self {
-            SendError::NoConnection(_) => true,
-            SendError::Broken(_) => false,
-            SendError::Client(error) => error.is_connect(),
-        }
-    }
-}
-
-impl UpstreamClient {
-    async fn send(&self, request: Request<UpstreamBody>) -> Result<Response<Incoming>, SendError> {
-        match self {
-            UpstreamClient::Http1(connections) => connections.send(request).await,
-            UpstreamClient::Any(client) => client.request(request).await.map_err(SendError::Client),
-        }
-    }
 }
 
 /// How a route's upstreams are spoken to, and how their answers are taken.
 #[derive(Debug)]
 pub(crate) struct Manner {
     host: HostHeader,
-    http: UpstreamHttp,
+    /// Whether a request goes out once more if it met a connection that the upstream was closing.
+    resends: bool,
     body_idle_timeout: Duration,
     failure_statuses: Vec<StatusCode>,
     max_hold: Duration,
@@ -111,7 +91,7 @@ impl Manner {
     pub(super) fn of(route: &RouteSettings) -> Self {
         Manner {
             host: route.host_header.clone(),
-            http: route.upstream.http,
+            resends: route.retry_idempotent,
             body_idle_timeout: route.upstream.body_idle_timeout,
             failure_statuses: route.failure_statuses.clone(),
             max_hold: route.max_hold,
@@ -156,27 +136,27 @@ impl UpstreamHandler {
     fn request(&self, head: Head, body: UpstreamBody, left: Option<Duration>) -> Option<Request<UpstreamBody>> {
         let Head { method, path_and_query, mut headers, host } = head;
         deadline::write(&mut headers, left);
-        if self.manner.http == UpstreamHttp::Http2 {
-            // There it is the authority of the URI.
-            headers.remove(header::HOST);
-        } else {
-            headers.insert(header::HOST, host::sent(&self.manner.host, host, &self.host));
-            // Without a word hyper leaves out a body of these if its length is not known.
-            if matches!(method, Method::GET | Method::HEAD) && body.size_hint().exact().is_none() {
-                headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-            }
-        }
+        headers.remove(header::HOST);
+        let host = host::sent(&self.manner.host, host, &self.host);
         let mut request = Request::new(body);
         *request.method_mut() = method;
+        match self.client {
+            UpstreamClient::Http1(_) => {
+                headers.insert(header::HOST, host);
+                // Without a word hyper leaves out a body of these if its length is not known.
+                let is_unknown = || request.body().size_hint().exact().is_none();
+                if matches!(*request.method(), Method::GET | Method::HEAD) && is_unknown() {
+                    headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+                }
+                *request.uri_mut() = Uri::from(path_and_query);
+            }
+            // There the host is part of the URI.
+            UpstreamClient::Http2(_) => {
+                *request.version_mut() = Version::HTTP_2;
+                *request.uri_mut() = self.upstream.uri(Authority::try_from(host.as_bytes()).ok()?, path_and_query)?;
+            }
+        }
         *request.headers_mut() = headers;
-        *request.version_mut() = match self.manner.http {
-            UpstreamHttp::Http2 => Version::HTTP_2,
-            UpstreamHttp::Auto | UpstreamHttp::Http1 => Version::HTTP_11,
-        };
-        *request.uri_mut() = match self.client {
-            UpstreamClient::Http1(_) => Uri::from(path_and_query),
-            UpstreamClient::Any(_) => self.upstream.uri(path_and_query)?,
-        };
         Some(request)
     }
 
@@ -190,9 +170,11 @@ impl UpstreamHandler {
     }
 
     fn error(&self, error: &SendError) -> UpstreamError {
-        let text = error.to_string();
-        debug!("upstream {}: {text}", self.upstream.authority);
-        if error.is_connect() { UpstreamError::NoConnection(text) } else { UpstreamError::BrokenOff(text) }
+        debug!("upstream {}: {error}", self.upstream.authority);
+        match error {
+            SendError::NoConnection(_) => UpstreamError::NoConnection(error.to_string()),
+            SendError::Broken(_) => UpstreamError::BrokenOff(error.to_string()),
+        }
     }
 }
 
@@ -221,7 +203,12 @@ impl Handler for UpstreamHandler {
         let Some(request) = self.request(head, body, context.time_left()) else {
             return Reply::failure(UpstreamError::NoConnection("its address makes no URI".to_owned()));
         };
-        let mut response = match self.client.send(request).await {
+        let may_repeat = self.manner.resends && request.method().is_idempotent();
+        let sent = match &self.client {
+            UpstreamClient::Http1(connections) => connections.send(request, may_repeat).await,
+            UpstreamClient::Http2(connection) => connection.send(request).await,
+        };
+        let mut response = match sent {
             Ok(response) => response,
             Err(error) => {
                 // A body that could not be read fails the whole, whoever is to blame.
@@ -283,14 +270,14 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
 }
 
 impl Upstream {
-    /// Its URI with this path. `None` if they make none, which they do.
-    pub(super) fn uri(&self, path_and_query: PathAndQuery) -> Option<Uri> {
+    /// The URI of this path there, for whoever it calls this authority. `None` if they make none, which they do.
+    pub(super) fn uri(&self, authority: Authority, path_and_query: PathAndQuery) -> Option<Uri> {
         let mut parts = uri::Parts::default();
         parts.scheme = Some(match self.scheme {
             Scheme::Http => uri::Scheme::HTTP,
             Scheme::Https => uri::Scheme::HTTPS,
         });
-        parts.authority = Some(self.authority.clone());
+        parts.authority = Some(authority);
         parts.path_and_query = Some(path_and_query);
         Uri::from_parts(parts).ok()
     }

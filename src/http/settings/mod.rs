@@ -236,8 +236,6 @@ pub struct UpstreamSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UpstreamHttp {
-    /// HTTP/1.1, or what an https upstream chooses.
-    Auto,
     /// HTTP/1.1.
     Http1,
     /// HTTP/2, without asking.

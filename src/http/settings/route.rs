@@ -55,8 +55,7 @@ const FORWARDED: &[(&str, ForwardedHeaders)] = &[
     ("keep", ForwardedHeaders::Keep),
     ("remove", ForwardedHeaders::Remove),
 ];
-const UPSTREAM_HTTP: &[(&str, UpstreamHttp)] =
-    &[("auto", UpstreamHttp::Auto), ("http1", UpstreamHttp::Http1), ("http2", UpstreamHttp::Http2)];
+const UPSTREAM_HTTP: &[(&str, UpstreamHttp)] = &[("http1", UpstreamHttp::Http1), ("http2", UpstreamHttp::Http2)];
 
 /// More for each of many requests does not fit into memory.
 const RETRY_BUFFER: Bounds<u64> = Bounds::from(0, 1 << 30);

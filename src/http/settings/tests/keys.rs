@@ -81,7 +81,6 @@ const ROUTE_KEYS: &[(&str, &str, RouteChange)] = &[
     ("rewrite", "/v2", |r| r.rewrite = Some(Rewrite::Pattern(pattern("/v2")))),
     // With no prefix there is nothing to strip.
     ("strip-prefix", "on", |_| {}),
-    ("upstream.http", "http1", |r| r.upstream.http = UpstreamHttp::Http1),
     ("upstream.http", "http2", |r| r.upstream.http = UpstreamHttp::Http2),
     ("upstream.connect-timeout", "1s", |r| r.upstream.connect_timeout = millis(1_000)),
     ("upstream.idle-timeout", "2s", |r| r.upstream.idle_timeout = millis(2_000)),
@@ -129,7 +128,7 @@ fn the_defaults() {
             rewrite: None,
             upstreams: upstreams(&["http://a:9000"]),
             upstream: UpstreamSettings {
-                http: UpstreamHttp::Auto,
+                http: UpstreamHttp::Http1,
                 connect_timeout: millis(5_000),
                 idle_timeout: millis(60_000),
                 max_idle: 256,

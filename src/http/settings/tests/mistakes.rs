@@ -155,7 +155,7 @@ fn values_of_a_route() {
         ("strip-prefix = on, rewrite = \"/a\"", "rewrite: expected either rewrite or strip-prefix, found both".into()),
         ("path = \"/a/{b}\", rewrite = \"/{c}\"", "rewrite: expected parameters that path has too, found {c}".into()),
         ("rewrite = \"/{c}\"", "rewrite: expected no parameters, which only path could have, found {c}".into()),
-        ("upstream.http = http3", "upstream.http: expected auto, http1 or http2, found \"http3\"".into()),
+        ("upstream.http = http3", "upstream.http: expected http1 or http2, found \"http3\"".into()),
         ("upstream.connect-timeout = 0", format!("upstream.connect-timeout: expected {TIMER}, found 0")),
         ("upstream.idle-timeout = 0", format!("upstream.idle-timeout: expected {TIMER}, found 0")),
         ("upstream.max-idle = -1", "upstream.max-idle: expected a whole number from 0 to 1000000, found -1".into()),

@@ -1,0 +1,63 @@
+//! HTTP/2 with one upstream.
+
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper::http::Uri;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use log::debug;
+use tokio::sync::Mutex;
+
+use super::connect::Connector;
+use super::upstream::{SendError, UpstreamBody};
+
+/// One connection to an upstream, which carries all requests at once. It is made for the first, and anew when the upstream
+/// has ended it.
+pub(super) struct Multiplexed {
+    connector: Connector,
+    /// Scheme and authority.
+    target: Uri,
+    /// Locked while it is made, so that it is made once.
+    sender: Mutex<Option<SendRequest<UpstreamBody>>>,
+}
+
+impl Multiplexed {
+    pub(super) fn new(connector: Connector, target: Uri) -> Self {
+        Multiplexed { connector, target, sender: Mutex::new(None) }
+    }
+
+    /// Sends a request, whose URI says which host it is for, and returns the answer when its head is there. A connection that
+    /// the upstream has ended before the request was on it is replaced without a word.
+    ///
+    /// # Errors
+    ///
+    /// When no connection can be had, or the upstream breaks off.
+    pub(super) async fn send(&self, request: Request<UpstreamBody>) -> Result<Response<Incoming>, SendError> {
+        let mut sender = self.sender().await?;
+        let mut error = match sender.try_send_request(request).await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        let Some(unsent) = error.take_message() else { return Err(SendError::Broken(error.into_error())) };
+        let mut sender = self.sender().await?;
+        sender.send_request(unsent).await.map_err(SendError::Broken)
+    }
+
+    async fn sender(&self) -> Result<SendRequest<UpstreamBody>, SendError> {
+        let mut known = self.sender.lock().await;
+        if let Some(sender) = known.as_ref().filter(|sender| !sender.is_closed()) {
+            return Ok(sender.clone());
+        }
+        let stream = self.connector.connect(&self.target).await?;
+        let handshake = http2::Builder::new(TokioExecutor::new()).timer(TokioTimer::new()).handshake(stream);
+        let (sender, connection) = handshake.await.map_err(SendError::Broken)?;
+        let target = self.target.clone();
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                debug!("a connection to {target} ended: {error}");
+            }
+        });
+        *known = Some(sender.clone());
+        Ok(sender)
+    }
+}
