@@ -1,6 +1,8 @@
 //! Requests that go out more than once.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -59,7 +61,8 @@ fn what_is_sent_again_is_the_same() {
     let upstream = Upstream::new();
     let proxy = Proxy::to(&upstream, "", ONCE_MORE);
     let mut client = proxy.client();
-    client.send("PUT /x?y=z HTTP/1.1\r\nhost: a\r\nx-more: 1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+    client.send("PUT /x?y=z HTTP/1.1\r\nhost: a\r\nx-more: 1\r\ntransfer-encoding: chunked\r\n\r\n");
+    client.send("3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
     let (mut first, head) = upstream.request();
     assert_eq!(head.first, "PUT /x?y=z HTTP/1.1");
     assert_eq!(first.body(&head, false).bytes, b"abcde");
@@ -153,6 +156,24 @@ fn of_concurrent_calls_the_first_success_wins() {
     }
 }
 
+/// The end of the other call is not the end of the answer.
+#[test]
+fn the_winners_body_streams_on() {
+    let (one, other, addresses) = two();
+    let proxy = Proxy::over(&addresses, "", TWO_CALLS);
+    let mut client = proxy.client();
+    client.send(get("/"));
+    let (mut at_one, _) = one.request();
+    let (mut at_other, _) = other.request();
+    at_one.send("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nabc");
+    let head = client.head();
+    at_other.closed();
+    proxy.until_counts(0, 1);
+    at_one.send("def");
+    assert_eq!(client.body(&head, true).bytes, b"abcdef");
+    proxy.until_counts(0, 0);
+}
+
 #[test]
 fn if_all_concurrent_calls_fail_the_client_hears_what_an_upstream_said() {
     let (one, other, addresses) = two();
@@ -230,6 +251,25 @@ fn retry_after_holds_an_upstream() {
         let state = if is_held { "held" } else { "running" };
         assert_eq!(status["routes"][0]["upstreams"][0]["state"], state, "{route:?}, {pause:?}");
     }
+}
+
+/// While one upstream is left alone the others have all, and nobody notices.
+#[test]
+fn a_held_upstream_gets_nothing() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let busy = Upstream::answering(move |_, _| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        "HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nretry-after: 30\r\n\r\n".to_owned()
+    });
+    let good = Upstream::answering(|_, _| ok("good"));
+    let proxy = Proxy::over(&[busy.address, good.address], "", ONCE_MORE);
+    for _ in 0..20 {
+        assert_eq!(proxy.ask(&get("/")).text(), "good");
+    }
+    assert_eq!(count.load(Ordering::Relaxed), 1);
+    let status = proxy.until_counts(0, 0);
+    assert_eq!(status["routes"][0]["requests"]["completed"], 20);
 }
 
 /// It asks for longer than it gets.

@@ -49,7 +49,8 @@ fn a_request_that_is_not_answered_in_time_is_a_504() {
     let proxy = Proxy::to(
         &upstream,
         "",
-        "work-settings { service-timeout = 250ms, request-timeout = 400ms, at-least-once = on, retry-budget.enabled = off }",
+        "work-settings { service-timeout = 250ms, request-timeout = 400ms }\n\
+         work-settings { at-least-once = on, retry-budget.enabled = off }",
     );
     let mut client = proxy.client();
     client.send(get("/"));
@@ -248,8 +249,8 @@ fn requests_that_can_be_understood_in_two_ways_are_a_400() {
     assert!(upstream.is_left_alone());
 }
 
-/// Two lengths in one request: the chunks are what counts (RFC 9112, 6.3), the upstream sees one length only, and nothing
-/// that follows on the connection is taken for a request.
+/// Two lengths in one request: the chunks are what counts (RFC 9112, 6.3), the upstream sees one length only, and what
+/// follows on the connection is not taken for a request.
 #[test]
 fn a_request_with_two_lengths_smuggles_nothing() {
     let upstream = Upstream::new();
@@ -355,4 +356,32 @@ fn grpc_hears_of_failures_in_its_own_words() {
     drop(upstream.request());
     let answer = client.answer();
     assert_eq!((answer.said(), answer.get("grpc-status")), ((200, "upstream-failed"), Some("14")));
+}
+
+/// Who has sent all of a large request before reading gets the answer, and not a reset that takes it away.
+#[test]
+fn an_answer_arrives_though_the_body_was_on_its_way() {
+    let upstream = Upstream::new();
+    let proxy = Proxy::to(&upstream, "max-request-body = 2M", ONE_AT_A_TIME);
+    let large = "x".repeat(1 << 20);
+    let mut first = proxy.client();
+    first.send(get("/1"));
+    let (mut at_upstream, _) = upstream.request();
+    let mut second = proxy.client();
+    second.send(post("/2", "", "x"));
+    proxy.until_counts(1, 1);
+    assert_eq!(proxy.ask(&post("/", "", &large)).said(), (503, "queue-full"));
+    assert_eq!(proxy.ask(&post("/", "", &large.repeat(3))).said(), (413, "body-too-large"));
+    at_upstream.ok("");
+    at_upstream.head();
+    // The upstream goes in the middle of a request, and the client is still told.
+    drop(at_upstream);
+    assert_eq!(second.answer().said(), (502, "upstream-failed"));
+    let mut third = proxy.client();
+    let mut writer = third.twin();
+    let body = large.clone();
+    let sending = std::thread::spawn(move || writer.try_send(post("/", "", &body)));
+    upstream.request().0.reset();
+    assert_eq!(third.answer().said(), (502, "upstream-failed"));
+    sending.join().expect("no panic").expect("it was all taken");
 }

@@ -114,7 +114,7 @@ fn a_request_past_its_deadline_is_not_worked_on() {
     let proxy = Proxy::to(&upstream, "", "");
     // Over before it began.
     let answer = proxy.ask(&with("kanaloa-deadline-ms: 0\r\n"));
-    assert!(matches!(answer.said(), (504, "deadline") | (503, "deadline-cannot-be-met")), "{:?}", answer.said());
+    assert_eq!(answer.said(), (503, "deadline-cannot-be-met"));
     assert!(upstream.is_left_alone());
     // Over while the upstream works.
     let mut client = proxy.client();
@@ -124,8 +124,8 @@ fn a_request_past_its_deadline_is_not_worked_on() {
     at_upstream.closed();
 }
 
-/// Each class has its share of what is served while others wait, and the better ones have more: 32 of class 0 for one of
-/// class 5. Within one, who came first is first.
+/// Each class has its share of what is served while others wait, and the better ones have more: 32 of class 0 for one
+/// of class 5. Within one, who came first is first.
 #[test]
 fn a_priority_header_says_who_is_next() {
     let upstream = Upstream::new();
@@ -221,13 +221,16 @@ fn a_rich_answer_arrives() {
     assert_eq!(answer.head.all("set-cookie").len(), 90);
 }
 
+/// As many as hyper reads without an allocation for each answer.
 #[test]
-#[ignore = "an answer with more than 100 headers, hyper's default for clients, is a 502"]
-fn a_very_rich_answer_arrives() {
-    let headers: String = (0..150).map(|number| format!("set-cookie: c{number}=x\r\n")).collect();
-    let upstream = Upstream::answering(move |_, _| format!("HTTP/1.1 200 OK\r\n{headers}content-length: 0\r\n\r\n"));
-    let proxy = Proxy::to(&upstream, "", "");
-    assert_eq!(proxy.ask(&get("/")).head.all("set-cookie").len(), 150);
+fn an_answer_may_have_a_hundred_headers() {
+    for (count, status) in [(99, 200), (150, 502)] {
+        let headers: String = (0..count).map(|number| format!("set-cookie: c{number}=x\r\n")).collect();
+        let answer = move |_: &_, _: &_| format!("HTTP/1.1 200 OK\r\n{headers}content-length: 0\r\n\r\n");
+        let upstream = Upstream::answering(answer);
+        let proxy = Proxy::to(&upstream, "", "");
+        assert_eq!(proxy.ask(&get("/")).status, status, "{count}");
+    }
 }
 
 /// Bytes that are no text are nobody's business but the two ends'.

@@ -128,3 +128,45 @@ fn a_slow_upload_is_not_a_slow_service() {
     let time = status["routes"][0]["upstreams"][0]["process_time_ms"].as_f64().expect("it has had one");
     assert!(time < 300.0, "the client's 400 ms are counted: {time} ms");
 }
+
+/// A failure is known by its head: what is still said of it takes nobody's place.
+#[test]
+fn a_failed_answer_frees_its_slot_at_once_and_arrives_whole() {
+    let upstream = Upstream::new();
+    let proxy = Proxy::to(&upstream, "", ONE_AT_A_TIME);
+    let mut client = proxy.client();
+    client.send(get("/"));
+    let (mut at_upstream, _) = upstream.request();
+    at_upstream.send("HTTP/1.1 500 Bad\r\ncontent-length: 6\r\n\r\nabc");
+    let head = client.head();
+    let status = proxy.until_counts(0, 0);
+    assert_eq!(status["routes"][0]["requests"]["failed"], 1);
+    at_upstream.send("def");
+    assert_eq!(client.body(&head, true).bytes, b"abcdef");
+}
+
+/// Connections to upstreams are kept, as many as may be.
+#[test]
+fn connections_to_upstreams_are_used_again() {
+    let upstream = Upstream::new();
+    let proxy = Proxy::to(&upstream, "", "");
+    let mut at_upstream = None;
+    for number in 0..3 {
+        let mut client = proxy.client();
+        client.send(get(&format!("/{number}")));
+        let at_upstream = at_upstream.get_or_insert_with(|| upstream.accept());
+        assert_eq!(at_upstream.head().target(), format!("/{number}"));
+        at_upstream.ok("");
+        assert_eq!(client.answer().status, 200);
+    }
+    let proxy = Proxy::to(&upstream, "upstream.max-idle = 0", "");
+    for _ in 0..3 {
+        let mut client = proxy.client();
+        client.send(get("/"));
+        let (mut at_upstream, _) = upstream.request();
+        at_upstream.ok("");
+        assert_eq!(client.answer().status, 200);
+        at_upstream.closed();
+    }
+    assert!(upstream.is_left_alone());
+}

@@ -62,7 +62,7 @@ fn an_upgrade_frees_its_slot() {
     let upstream = Upstream::new();
     let proxy = Proxy::to(&upstream, "", ONE_AT_A_TIME);
     let mut client = proxy.client();
-    client.send(UPGRADE);
+    client.send([UPGRADE, "early"].concat());
     let (mut at_upstream, head) = upstream.request();
     assert_eq!((head.get("connection"), head.get("upgrade")), (Some("upgrade"), Some("echo")));
     at_upstream.send("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\nfirst");
@@ -71,7 +71,7 @@ fn an_upgrade_frees_its_slot() {
     assert_eq!((head.get("connection"), head.get("upgrade")), (Some("upgrade"), Some("echo")));
     assert_eq!(client.bytes(5), b"first");
     client.send("\0\r\nanything");
-    assert_eq!(at_upstream.bytes(11), b"\0\r\nanything");
+    assert_eq!(at_upstream.bytes(16), b"early\0\r\nanything");
     let status = proxy.until_counts(0, 0);
     assert_eq!((&status["tunnels"], &status["connections"]), (&1.into(), &1.into()));
     assert_eq!(status["routes"][0]["requests"]["completed"], 1);
@@ -179,7 +179,8 @@ fn an_upgrade_to_h2c_is_a_plain_request() {
     let upstream = Upstream::new();
     let proxy = Proxy::to(&upstream, "", "");
     let mut client = proxy.client();
-    client.send("GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n");
+    client.send("GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade, http2-settings\r\n");
+    client.send("upgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n");
     let (mut at_upstream, head) = upstream.request();
     assert_eq!((head.get("connection"), head.get("upgrade"), head.get("http2-settings")), (None, None, None));
     at_upstream.ok("plain");

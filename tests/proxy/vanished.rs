@@ -88,9 +88,9 @@ fn a_client_that_leaves_while_the_answer_streams_frees_the_upstream() {
     proxy.until_counts(0, 0);
 }
 
-/// A client may say that it has no more to ask, and still wait for the answer.
+/// There is no telling a client that only has no more to ask from one that has gone, and most have gone.
 #[test]
-fn half_closed_clients() {
+fn a_client_that_closes_its_half_has_left() {
     let upstream = Upstream::new();
     let proxy = Proxy::to(&upstream, "", "");
     let mut client = proxy.client();
@@ -98,8 +98,6 @@ fn half_closed_clients() {
     let (mut at_upstream, head) = upstream.request();
     client.finish();
     assert_eq!(at_upstream.body(&head, false).bytes, b"the last");
-    // hyper takes the end of what a client sends for the client's end: there is no telling a half-closed one from one that
-    // has gone, and most have gone.
     at_upstream.closed();
     client.closed();
 }
@@ -295,7 +293,6 @@ fn an_upstream_that_has_closed_an_idle_connection_is_asked_on_another() {
 }
 
 #[test]
-#[ignore = "a request that goes out on a kept connection in the moment in which the upstream closes it is a 502, even a GET"]
 fn an_upstream_that_just_closes_an_idle_connection_is_asked_on_another() {
     let upstream = Upstream::new();
     let proxy = Proxy::to(&upstream, "", "");
@@ -308,4 +305,60 @@ fn an_upstream_that_just_closes_an_idle_connection_is_asked_on_another() {
         assert_eq!(client.answer().text(), number.to_string());
     }
     assert_eq!(proxy.until_counts(0, 0)["routes"][0]["upstreams"][0]["failed"], 0);
+}
+
+/// Where nothing may follow the head, what follows is no part of the answer, nor the next one.
+#[test]
+fn an_upstream_that_sends_a_body_where_none_may_be() {
+    let upstream = Upstream::new();
+    let proxy = Proxy::to(&upstream, "", "");
+    let head = "HEAD / HTTP/1.1\r\nhost: a\r\n\r\n".to_owned();
+    for (request, status) in [(head, "200 OK"), (get("/"), "204 No Content"), (get("/"), "304 Not Modified")] {
+        let mut client = proxy.client();
+        client.send(&request);
+        let (mut at_upstream, _) = upstream.request();
+        at_upstream.send(format!("HTTP/1.1 {status}\r\ncontent-length: 4\r\n\r\nevil"));
+        let answer = client.answer_to(&request);
+        assert_eq!(answer.head.first, format!("HTTP/1.1 {status}"));
+        at_upstream.closed();
+        client.send(get("/next"));
+        let (mut at_upstream, _) = upstream.request();
+        at_upstream.send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\ngood");
+        assert_eq!(client.answer().text(), "good");
+    }
+}
+
+/// A request that is kept before it goes out goes nowhere if it does not arrive.
+#[test]
+fn a_request_that_is_kept_goes_out_whole_or_not_at_all() {
+    let upstream = Upstream::new();
+    let proxy = Proxy::start(&format!(
+        "proxy {{ request-body-idle-timeout = 100ms, routes = [{{ upstreams = [\"http://{}\"] }}] }}\n\
+         dispatchers.default.work-settings.work-retry = 1",
+        upstream.address
+    ));
+    let part = "PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc";
+    let mut gone = proxy.client();
+    gone.send(part);
+    drop(gone);
+    let mut slow = proxy.client();
+    slow.send(part);
+    assert_eq!(slow.answer().said(), (408, "request-too-slow"));
+    proxy.until("both have left", |status| status["connections"] == 1 || status["connections"] == 0);
+    assert_eq!(proxy.status()["routes"][0]["requests"]["received"], 0);
+    assert!(upstream.is_left_alone());
+}
+
+/// An https upstream that never says a word is not waited for longer than a connection may take.
+#[test]
+fn an_upstream_that_stalls_in_its_handshake_is_a_502() {
+    let upstream = Upstream::new();
+    let proxy = Proxy::start(&format!(
+        "proxy.routes = [{{ upstreams = [\"https://{}\"], upstream.connect-timeout = 150ms }}]",
+        upstream.address
+    ));
+    let mut client = proxy.client();
+    client.send(get("/"));
+    let _at_upstream = upstream.accept();
+    assert_eq!(client.answer().said(), (502, "no-connection"));
 }

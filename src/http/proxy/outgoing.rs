@@ -56,7 +56,7 @@ impl OutgoingRequest {
     }
 
     /// The same request once more, if it may go out more than once.
-    pub(super) fn again(self: &Box<Self>) -> Option<Outgoing> {
+    pub(super) fn again(&self) -> Option<Outgoing> {
         let OutgoingBody::Kept(body) = &self.body else { return None };
         let is_repeatable = self.may_repeat && self.upgrade.is_none();
         is_repeatable.then(|| {

@@ -10,7 +10,7 @@ use log::{info, warn};
 use thiserror::Error;
 
 use super::connect::{Clients, TrustError};
-use super::outgoing::{Outgoing, OutgoingRequest};
+use super::outgoing::Outgoing;
 use super::route::Route;
 use super::upstream::{Answered, Manner, UpstreamError, UpstreamSource};
 use crate::http::route::table::Table;
@@ -125,7 +125,7 @@ fn start(settings: &RouteSettings, clients: Clients, place: Place<'_>) -> Result
     let manner = Arc::new(Manner::of(settings));
     let mut builder = PushingDispatcher::builder(&settings.dispatcher)
         .settings(settings.settings.clone())
-        .clone_requests_by(OutgoingRequest::again);
+        .clone_requests_by(|outgoing: &Outgoing| outgoing.again());
     match &settings.upstreams {
         Upstreams::Fixed(upstreams) => {
             for (index, upstream) in upstreams.iter().enumerate() {
