@@ -1,7 +1,7 @@
 //! Which route has a request, and where on the upstream it goes.
 //!
 //! Route and upstream must not disagree about which path a request is for, or a request reaches through one route what
-//! another was to guard. So a path that upstreams read in different ways is refused (see [`path::is_unambiguous`]), all
+//! another was to guard. So a path that upstreams read in different ways is refused, all
 //! others go upstream byte for byte, and routes compare paths decoded, as upstreams do: `/%61dmin` is `/admin`. An
 //! encoded slash is a part of its segment, and segments may be empty: `//a` is not `/a`. `*` is no path, and no route
 //! has it; of an absolute-form target the path counts.
