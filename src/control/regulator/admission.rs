@@ -115,8 +115,8 @@ impl Admission {
     ///
     /// let admission = Admission::starting(Duration::from_millis(100), 5);
     /// let decide = |queued| admission.decide(Applicant { queued, class: 3, lean: 0.0, left: None }, || 0);
-    /// assert_eq!(decide(20), Ok(()));
-    /// assert!(matches!(decide(21), Err(Refusal::OverCapacity { .. })));
+    /// assert_eq!(decide(68), Ok(()));
+    /// assert!(matches!(decide(69), Err(Refusal::OverCapacity { .. })));
     /// ```
     #[inline]
     pub fn decide(&self, applicant: Applicant, draw: impl FnOnce() -> u64) -> Result<(), Refusal> {

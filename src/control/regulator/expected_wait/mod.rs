@@ -53,7 +53,7 @@ const RECOVERY: f64 = 4.0;
 ///
 /// # The regimes
 ///
-/// Nothing known of the service: as many as the concurrency limit and 16 more may wait. Calm: bursts up to T/2.
+/// Nothing known of the service: as many as the concurrency limit and 64 more may wait. Calm: bursts up to T/2.
 /// Overload, after 2W: standing delay, one refusal for each work too many, at once. All handlers held: what
 /// remains of the pause counts as wait.
 ///

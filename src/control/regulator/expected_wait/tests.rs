@@ -147,13 +147,13 @@ mod allowed_wait {
     }
 
     #[test]
-    fn is_unknown_at_first_and_the_limit_and_sixteen_may_wait() {
+    fn is_unknown_at_first_and_the_limit_and_sixty_four_may_wait() {
         let unknown = ServiceSample { limit: 5, ..ServiceSample::default() };
         let (_, sampled) = after_waiting(ms(9000), unknown);
         for admission in [Admission::starting(REFERENCE_DELAY, 5), sampled] {
-            assert_eq!(places(&admission, ORDINARY, None), 20);
-            assert_eq!(places(&admission, 5, None), 20);
-            assert_eq!(places(&admission, ORDINARY, Some(ms(1))), 20);
+            assert_eq!(places(&admission, ORDINARY, None), 68);
+            assert_eq!(places(&admission, 5, None), 68);
+            assert_eq!(places(&admission, ORDINARY, Some(ms(1))), 68);
         }
     }
 
