@@ -110,8 +110,6 @@ const MISSED: &[(&str, &str, &str)] = &[
     ("overload-20x-exponential-sharing", "", SHARING),
     ("overload-20x-exponential-sharing-30s-told", "p99", SHARING),
     ("overload-20x-exponential-sharing-1s-untold", "p99", SHARING),
-    ("overload-5x-exponential-fifo", "goodput", CHECK),
-    ("overload-5x-exponential-fifo-1s-untold", "goodput", CHECK),
     ("contention-exponential", "goodput", CHECK),
     ("one-of-two-4x-slower-exponential", "goodput", CHECK),
     ("one-of-two-4x-slower", "good/s", "a limit that is tried below the slots costs a batch of 20, which takes 0.4 s"),
