@@ -98,12 +98,13 @@ impl Upload {
         if self.rest.size_hint().lower() > most as u64 {
             return Ok(Kept::Part(self));
         }
-        let mut whole = Vec::new();
+        let (mut whole, mut length) = (Vec::new(), 0);
         while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await {
             // Trailers of a request that is kept are lost: upstreams get a length instead of chunks.
             let Ok(data) = frame?.into_data() else { continue };
+            length += data.len();
             whole.push(data);
-            if whole.iter().map(Bytes::len).sum::<usize>() > most {
+            if length > most {
                 self.first = Some(joined(whole));
                 return Ok(Kept::Part(self));
             }
