@@ -129,6 +129,26 @@ fn a_slow_upload_is_not_a_slow_service() {
     assert!(time < 300.0, "the client's 400 ms are counted: {time} ms");
 }
 
+/// How long a client takes for what is read before its request goes out is not taken off the upstream's time either.
+#[test]
+fn a_slow_beginning_of_an_upload_is_not_a_fast_service() {
+    let upstream = Upstream::new();
+    let once_more = "work-settings.work-retry = 1, ".to_owned() + ONE_AT_A_TIME;
+    let proxy = Proxy::to(&upstream, "retry-buffer = 4", &once_more);
+    let mut client = proxy.client();
+    client.send("PUT / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n");
+    thread::sleep(Duration::from_millis(600));
+    client.send("3\r\ndef\r\n0\r\n\r\n");
+    let (mut at_upstream, head) = upstream.request();
+    assert_eq!(at_upstream.body(&head, false).bytes, b"abcdef");
+    thread::sleep(Duration::from_millis(300));
+    at_upstream.ok("");
+    assert_eq!(client.answer().status, 200);
+    let status = proxy.until_counts(0, 0);
+    let time = status["routes"][0]["upstreams"][0]["process_time_ms"].as_f64().expect("it has had one");
+    assert!(time >= 300.0, "the upstream's 300 ms are not counted: {time} ms");
+}
+
 /// A failure is known by its head: what is still said of it takes nobody's place.
 #[test]
 fn a_failed_answer_frees_its_slot_at_once_and_arrives_whole() {

@@ -106,6 +106,8 @@ impl Upload {
             whole.push(data);
             if length > most {
                 self.first = Some(joined(whole));
+                // No upstream has it yet: what the client took until here is nothing to be taken off an upstream's time.
+                self.notes = Arc::default();
                 return Ok(Kept::Part(self));
             }
         }
