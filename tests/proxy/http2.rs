@@ -256,3 +256,20 @@ async fn megabytes_over_h2() {
     let mut answer = within(answer).await.expect("a head").into_body();
     assert!(whole(&mut answer).await.expect("whole").0 == pattern, "another body comes back");
 }
+
+/// Browsers send a cookie as several headers over HTTP/2, which HTTP/1 may not (RFC 9113, section 8.2.3).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cookies_of_h2_are_one_header_over_http_1() {
+    let upstream = Upstream::new();
+    let proxy = Proxy::to(&upstream, "", "");
+    let mut client = h2_client(&proxy).await;
+    let mut asked = request("GET", "/");
+    for cookie in ["a=1", "b=2; c=3", "d=4"] {
+        asked.headers_mut().append("cookie", cookie.parse().expect("a value"));
+    }
+    let (answer, _) = client.send_request(asked, true).expect("open");
+    let (mut at_upstream, head) = upstream.request();
+    assert_eq!(head.all("cookie"), ["a=1; b=2; c=3; d=4"]);
+    at_upstream.ok("");
+    assert_eq!(within(answer).await.expect("an answer").status(), StatusCode::OK);
+}

@@ -1,6 +1,7 @@
 //! What a proxy reads in the heads of requests and responses, and what it changes there.
 
 pub(crate) mod check;
+pub(crate) mod cookies;
 pub(crate) mod deadline;
 pub(crate) mod filter;
 pub(crate) mod forwarded;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::Version;
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
@@ -15,7 +16,7 @@ use super::upload::{Kept, Upload};
 use super::upstream::{Answered, UpstreamError};
 use crate::http::answer::Reason;
 use crate::http::headers::forwarded::Known;
-use crate::http::headers::{deadline, filter, hop_by_hop, host, idempotent, priority};
+use crate::http::headers::{cookies, deadline, filter, hop_by_hop, host, idempotent, priority};
 use crate::http::route::rewrite::target;
 use crate::http::settings::{BeyondRetryBuffer, RouteSettings, Upstreams};
 use crate::{PoolState, PoolStatus, Work};
@@ -104,10 +105,13 @@ impl Route {
         let path_and_query =
             target(&parts.uri, &route.matches.path, route.rewrite.as_ref(), route.query_parameters.as_deref())?;
         let host = host::asked_value(&parts);
-        let Parts { method, mut headers, .. } = parts;
+        let Parts { method, version, mut headers, .. } = parts;
         hop_by_hop::remove(&mut headers);
         // Answered here, when an upstream wants the body.
         headers.remove(header::EXPECT);
+        if version == Version::HTTP_2 {
+            cookies::join(&mut headers);
+        }
         filter::keep(&mut headers, route.request_headers.as_deref());
         client.tell(&mut headers, route.forwarded, host.as_ref());
         Ok(Head { method, path_and_query, headers, host })
