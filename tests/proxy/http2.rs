@@ -1,6 +1,7 @@
 //! HTTP/2 with clients and with upstreams.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -11,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::support::{ONE_AT_A_TIME, PATIENCE, Proxy, Upstream};
+use super::support::{ONE_AT_A_TIME, PATIENCE, Proxy, Upstream, get};
 
 /// A connection over which requests go to the proxy by HTTP/2.
 pub(super) async fn h2_over(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> client::SendRequest<Bytes> {
@@ -272,4 +273,32 @@ async fn cookies_of_h2_are_one_header_over_http_1() {
     assert_eq!(head.all("cookie"), ["a=1; b=2; c=3; d=4"]);
     at_upstream.ok("");
     assert_eq!(within(answer).await.expect("an answer").status(), StatusCode::OK);
+}
+
+/// All answers of an upstream come on one connection: clients that take nothing of theirs hold up nobody else's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_clients_do_not_hold_up_others_of_the_same_h2_upstream() {
+    const SIZE: usize = 32 << 20;
+    let (address, mut requests) = h2_upstream().await;
+    let fixed = "autothrottle.enabled = off, worker-pool.starting-pool-size = 10, back-pressure.enabled = off";
+    let proxy = Proxy::over(&[address], "upstream.http = http2", fixed);
+    let large = Bytes::from(vec![b'x'; SIZE]);
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let mut client = proxy.client();
+        client.send(get("/large"));
+        let (_, mut respond) = within(requests.recv()).await.expect("a request");
+        let mut body = respond.send_response(Response::new(()), false).expect("open");
+        body.send_data(large.clone(), true).expect("open");
+        tokio::task::block_in_place(|| client.head());
+        slow.push(client);
+    }
+    // For as long as it takes to fill whatever there is to be filled.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut client = proxy.client();
+    client.send(get("/small"));
+    let (_, mut respond) = within(requests.recv()).await.expect("a request");
+    let mut body = respond.send_response(Response::new(()), false).expect("open");
+    body.send_data(Bytes::from_static(b"small"), true).expect("open");
+    assert_eq!(tokio::task::block_in_place(|| client.answer()).text().trim(), "small");
 }

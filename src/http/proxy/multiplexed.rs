@@ -11,6 +11,13 @@ use tokio::sync::Mutex;
 use super::connect::Connector;
 use super::upstream::{SendError, UpstreamBody};
 
+/// What an upstream may have sent that is still to be read, of all answers together: as much as HTTP/2 can say, so that
+/// answers whose clients take nothing do not hold up the others. Each is bounded by its stream's window.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+
+/// The same of one answer.
+const STREAM_WINDOW: u32 = 1 << 20;
+
 /// One connection to an upstream, which carries all requests at once. It is made for the first, and anew when the upstream
 /// has ended it.
 pub(super) struct Multiplexed {
@@ -49,8 +56,12 @@ impl Multiplexed {
             return Ok(sender.clone());
         }
         let stream = self.connector.connect(&self.target).await?;
-        let handshake = http2::Builder::new(TokioExecutor::new()).timer(TokioTimer::new()).handshake(stream);
-        let (sender, connection) = handshake.await.map_err(SendError::Broken)?;
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_stream_window_size(STREAM_WINDOW);
+        let (sender, connection) = builder.handshake(stream).await.map_err(SendError::Broken)?;
         let target = self.target.clone();
         tokio::spawn(async move {
             if let Err(error) = connection.await {
