@@ -362,3 +362,23 @@ fn an_upstream_that_stalls_in_its_handshake_is_a_502() {
     let _at_upstream = upstream.accept();
     assert_eq!(client.answer().said(), (502, "no-connection"));
 }
+
+/// Requests that wait for the one connection of HTTP/2 do not try one after the other, each for as long as one may take.
+#[test]
+fn what_waits_for_the_same_connection_fails_with_it() {
+    let upstream = Upstream::new();
+    let proxy = Proxy::start(&format!(
+        "proxy.routes = [{{ upstreams = [\"https://{}\"], upstream {{ http = http2, connect-timeout = 1s }} }}]\n\
+         dispatchers.default {{ autothrottle.enabled = off, worker-pool.starting-pool-size = 5, circuit-breaker.enabled = off }}",
+        upstream.address
+    ));
+    proxy.until("the upstream is there", |status| status["routes"][0]["upstreams"][0]["state"] == "running");
+    let mut clients: Vec<_> = (0..5).map(|_| proxy.client()).collect();
+    clients.iter_mut().for_each(|client| client.send(get("/")));
+    let _at_upstream = upstream.accept();
+    proxy.until_counts(0, 5);
+    for mut client in clients {
+        assert_eq!(client.answer().said(), (502, "no-connection"));
+    }
+    assert!(upstream.is_left_alone());
+}

@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 
 use super::connect::Connector;
 use super::upstream::{SendError, UpstreamBody};
+use crate::time::Instant;
 
 /// What an upstream may have sent that is still to be read, of all answers together: as much as HTTP/2 can say, so that
 /// answers whose clients take nothing do not hold up the others. Each is bounded by its stream's window.
@@ -25,12 +26,20 @@ pub(super) struct Multiplexed {
     /// Scheme and authority.
     target: Uri,
     /// Locked while it is made, so that it is made once.
-    sender: Mutex<Option<SendRequest<UpstreamBody>>>,
+    known: Mutex<Known>,
+}
+
+/// What is known of the connection.
+#[derive(Default)]
+struct Known {
+    sender: Option<SendRequest<UpstreamBody>>,
+    /// When, and why, there was none to be had the last time.
+    failed: Option<(Instant, String)>,
 }
 
 impl Multiplexed {
     pub(super) fn new(connector: Connector, target: Uri) -> Self {
-        Multiplexed { connector, target, sender: Mutex::new(None) }
+        Multiplexed { connector, target, known: Mutex::default() }
     }
 
     /// Sends a request, whose URI says which host it is for, and returns the answer when its head is there. A connection that
@@ -51,10 +60,24 @@ impl Multiplexed {
     }
 
     async fn sender(&self) -> Result<SendRequest<UpstreamBody>, SendError> {
-        let mut known = self.sender.lock().await;
-        if let Some(sender) = known.as_ref().filter(|sender| !sender.is_closed()) {
+        let asked_at = Instant::now();
+        let known = &mut *self.known.lock().await;
+        if let Some(sender) = known.sender.as_ref().filter(|sender| !sender.is_closed()) {
             return Ok(sender.clone());
         }
+        // One after the other they would each wait for as long.
+        if let Some((_, why)) = known.failed.as_ref().filter(|(at, _)| *at >= asked_at) {
+            return Err(SendError::NoConnection(why.as_str().into()));
+        }
+        let made = self.make().await;
+        match &made {
+            Ok(sender) => known.sender = Some(sender.clone()),
+            Err(error) => known.failed = Some((Instant::now(), error.to_string())),
+        }
+        made
+    }
+
+    async fn make(&self) -> Result<SendRequest<UpstreamBody>, SendError> {
         let stream = self.connector.connect(&self.target).await?;
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
@@ -68,7 +91,6 @@ impl Multiplexed {
                 debug!("a connection to {target} ended: {error}");
             }
         });
-        *known = Some(sender.clone());
         Ok(sender)
     }
 }
