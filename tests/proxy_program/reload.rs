@@ -121,6 +121,24 @@ async fn what_is_under_way_is_finished_where_it_began() {
     assert_eq!((a.count(), b.count()), (had, 3));
 }
 
+/// The same address, spoken to in another way, is another upstream.
+#[tokio::test]
+async fn an_upstream_changes_its_scheme() {
+    let a = Upstream::start("a").await;
+    let files = Files::new("reload-scheme");
+    let conf = |scheme: &str| {
+        let text =
+            format!("kanaloa.proxy.routes = [{{ path-prefix = /, upstreams = [\"{scheme}://{}\"] }}]", a.address);
+        files.with("proxy.conf", &text)
+    };
+    let file = conf("https");
+    let mut program = Program::start(&["--config", &file, "--threads", "1"]).await;
+    assert_eq!(program.get("/").await.header("kanaloa-reason"), Some("no-connection"));
+    conf("http");
+    program.reload().await;
+    soon("it is spoken to in the clear", async { while program.get("/").await.text() != "a GET /" {} }).await;
+}
+
 #[tokio::test]
 async fn a_file_that_is_bad_changes_nothing() {
     let upstream = Upstream::start("a").await;

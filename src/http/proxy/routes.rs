@@ -100,7 +100,10 @@ impl<'a> Place<'a> {
 /// can come and go.
 fn has_same_dispatcher(old: &RouteSettings, new: &RouteSettings) -> bool {
     let upstreams_can_change = match (&old.upstreams, &new.upstreams) {
-        (Upstreams::Fixed(_), Upstreams::Fixed(_)) => true,
+        // Their names are their addresses: one could not come before the other has gone.
+        (Upstreams::Fixed(old), Upstreams::Fixed(new)) => {
+            !new.iter().any(|new| old.iter().any(|old| old.authority == new.authority && old.scheme != new.scheme))
+        }
         (old, new) => old == new,
     };
     upstreams_can_change
