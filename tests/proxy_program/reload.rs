@@ -2,7 +2,9 @@
 
 use rustix::process::Signal;
 
-use crate::support::{Files, Load, Program, Upstream, soon};
+use tokio::net::TcpListener;
+
+use crate::support::{Files, Load, Program, Upstream, Wire, soon};
 
 /// A configuration with these routes, and `more`.
 fn conf(routes: &[(&str, &[&Upstream])], more: &str) -> String {
@@ -137,6 +139,33 @@ async fn an_upstream_changes_its_scheme() {
     conf("http");
     program.reload().await;
     soon("it is spoken to in the clear", async { while program.get("/").await.text() != "a GET /" {} }).await;
+}
+
+/// Whether requests may go out twice is a matter of the settings as they are, also where the dispatcher stays.
+#[tokio::test]
+async fn what_may_not_go_out_twice_any_more_does_not() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let files = Files::new("reload-twice");
+    let conf = |may: &str| {
+        let (address, route) = (upstream.local_addr().unwrap(), format!("retry-idempotent = {may}"));
+        let text = format!("kanaloa.proxy.routes = [{{ upstreams = [\"http://{address}\"], {route} }}]");
+        files.with("proxy.conf", &text)
+    };
+    let file = conf("on");
+    let mut program = Program::start(&["--config", &file, "--threads", "1"]).await;
+    let mut client = program.connect().await;
+    client.send("GET /1 HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    let mut at_upstream = Wire::new(upstream.accept().await.unwrap().0);
+    at_upstream.request().await.unwrap();
+    at_upstream.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    assert_eq!(client.answer().await.status(), 200);
+    conf("off");
+    program.reload().await;
+    // It closes the idle connection when the next request comes.
+    client.send("GET /2 HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    at_upstream.request().await.unwrap();
+    drop(at_upstream);
+    assert_eq!(client.answer().await.header("kanaloa-reason"), Some("upstream-failed"));
 }
 
 #[tokio::test]

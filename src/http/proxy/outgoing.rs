@@ -19,6 +19,8 @@ pub(crate) struct OutgoingRequest {
     pub(super) body: OutgoingBody,
     /// Whether it may go out more than once, if its body allows it.
     pub(super) may_repeat: bool,
+    /// Whether it goes out once more, if its method allows it, when it met a connection that the upstream was closing.
+    pub(super) resends: bool,
     /// If the client asks to speak something else from here on.
     pub(super) upgrade: Option<Upgrade>,
 }
@@ -64,6 +66,7 @@ impl OutgoingRequest {
                 head: self.head.clone(),
                 body: OutgoingBody::Kept(body.clone()),
                 may_repeat: true,
+                resends: self.resends,
                 upgrade: None,
             })
         })

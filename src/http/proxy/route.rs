@@ -90,7 +90,9 @@ impl Route {
             }
         };
         let head = self.head(parts, client)?;
-        let mut work = Work::new(Box::new(OutgoingRequest { head, body, may_repeat, upgrade })).priority(class);
+        let resends = route.retry_idempotent;
+        let mut work =
+            Work::new(Box::new(OutgoingRequest { head, body, may_repeat, resends, upgrade })).priority(class);
         if let Some(user) = user {
             work = work.user(user.as_bytes());
         }

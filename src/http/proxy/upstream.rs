@@ -80,8 +80,6 @@ pub(super) enum SendError {
 #[derive(Debug)]
 pub(crate) struct Manner {
     host: HostHeader,
-    /// Whether a request goes out once more if it met a connection that the upstream was closing.
-    resends: bool,
     body_idle_timeout: Duration,
     failure_statuses: Vec<StatusCode>,
     max_hold: Duration,
@@ -91,7 +89,6 @@ impl Manner {
     pub(super) fn of(route: &RouteSettings) -> Self {
         Manner {
             host: route.host_header.clone(),
-            resends: route.retry_idempotent,
             body_idle_timeout: route.upstream.body_idle_timeout,
             failure_statuses: route.failure_statuses.clone(),
             max_hold: route.max_hold,
@@ -188,7 +185,7 @@ impl Handler for UpstreamHandler {
     }
 
     async fn handle(&self, outgoing: Outgoing, context: CallContext) -> Reply<Answered, UpstreamError> {
-        let OutgoingRequest { head, body, upgrade, .. } = *outgoing;
+        let OutgoingRequest { head, body, resends, upgrade, .. } = *outgoing;
         let (body, notes) = match body {
             OutgoingBody::Kept(bytes) => (UpstreamBody::Kept(Some(bytes).filter(|bytes| !bytes.is_empty())), None),
             OutgoingBody::Stream(upload) => {
@@ -203,7 +200,7 @@ impl Handler for UpstreamHandler {
         let Some(request) = self.request(head, body, context.time_left()) else {
             return Reply::failure(UpstreamError::NoConnection("its address makes no URI".to_owned()));
         };
-        let may_repeat = self.manner.resends && request.method().is_idempotent();
+        let may_repeat = resends && request.method().is_idempotent();
         let sent = match &self.client {
             UpstreamClient::Http1(connections) => connections.send(request, may_repeat).await,
             UpstreamClient::Http2(connection) => connection.send(request).await,
