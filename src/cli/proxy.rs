@@ -19,11 +19,11 @@ const UNUSABLE: u8 = 2;
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProxyArgs {
     /// Where to listen for clients [default: kanaloa.proxy.listen, which is 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     listen: Option<SocketAddr>,
 
     /// Where to answer /healthz, /readyz and /status [default: kanaloa.proxy.admin, which is 127.0.0.1:8081]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     admin: Option<SocketAddr>,
 
     /// An instance of the service, such as http://127.0.0.1:9000; may be given several times
@@ -37,6 +37,10 @@ pub(crate) struct ProxyArgs {
     /// HOCON files, each laid over those before it and all over reference.conf; or a KrakenD configuration
     #[arg(long = "config", value_name = "FILE")]
     files: Vec<PathBuf>,
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "expected an address with a port, such as 127.0.0.1:8080 or 0.0.0.0:8080")
 }
 
 pub(crate) fn run(args: &ProxyArgs) -> ExitCode {

@@ -76,6 +76,8 @@ enum Cause {
     NoSystem,
     #[error("{0}")]
     Bind(BindError),
+    #[error("the admin address (kanaloa.proxy.admin, or --admin): {0}")]
+    Admin(BindError),
     #[error("{0}")]
     Tls(TlsError),
     #[error("{0}")]
@@ -115,7 +117,7 @@ impl ReverseProxy {
         let tls = settings.tls.as_ref().map(tls).transpose().map_err(Cause::Tls)?;
         let listener = bind(settings.listen).map_err(Cause::Bind)?;
         let address = listener.local_addr().map_err(Cause::Listener)?;
-        let admin_listener = settings.admin.map(bind).transpose().map_err(Cause::Bind)?;
+        let admin_listener = settings.admin.map(bind).transpose().map_err(Cause::Admin)?;
         let own_arbiters: Vec<_> = (1..settings.threads.max(1)).map(|_| Arbiter::new()).collect();
         let arbiters: Vec<_> = [home.clone()].into_iter().chain(own_arbiters.iter().map(Arbiter::handle)).collect();
         let routes = Routes::start(&settings.routes, None, &arbiters).await.map_err(Cause::Routes)?;

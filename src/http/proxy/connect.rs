@@ -25,6 +25,9 @@ use super::multiplexed::Multiplexed;
 use super::upstream::{SendError, UpstreamClient};
 use crate::http::settings::{Upstream, UpstreamHttp, UpstreamSettings};
 
+/// How long an upstream may be silent before its host is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
 /// Why upstreams cannot be spoken to.
 #[derive(Debug, Error)]
 pub(crate) enum TrustError {
@@ -69,6 +72,10 @@ impl Clients {
             None => Resolver::System(GaiResolver::new()),
         });
         http.set_nodelay(true);
+        // One that has vanished without a word is noticed, also by what waits on it for long.
+        http.set_keepalive(Some(KEEPALIVE));
+        http.set_keepalive_interval(Some(KEEPALIVE / 4));
+        http.set_keepalive_retries(Some(3));
         http.enforce_http(false);
         http.set_connect_timeout(Some(settings.connect_timeout));
         let https = HttpsConnectorBuilder::new().with_tls_config(self.tls.clone()).https_or_http();

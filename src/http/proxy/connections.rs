@@ -146,17 +146,18 @@ impl Connections {
 }
 
 /// The same request once more. `None` if its body can go out only once.
-fn again(request: &Request<UpstreamBody>) -> Option<Request<UpstreamBody>> {
+pub(super) fn again(request: &Request<UpstreamBody>) -> Option<Request<UpstreamBody>> {
     let UpstreamBody::Kept(body) = request.body() else { return None };
     let mut again = Request::new(UpstreamBody::Kept(body.clone()));
     *again.method_mut() = request.method().clone();
     *again.uri_mut() = request.uri().clone();
+    *again.version_mut() = request.version();
     *again.headers_mut() = request.headers().clone();
     Some(again)
 }
 
 /// Whether the upstream has closed the connection without an answer.
-fn is_closed(error: &hyper::Error) -> bool {
+pub(super) fn is_closed(error: &hyper::Error) -> bool {
     let by_system = |error: &std::io::Error| {
         matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe)
     };

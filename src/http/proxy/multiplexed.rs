@@ -1,5 +1,8 @@
 //! HTTP/2 with one upstream.
 
+use std::error::Error;
+use std::time::Duration;
+
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::http::Uri;
@@ -9,6 +12,7 @@ use log::debug;
 use tokio::sync::Mutex;
 
 use super::connect::Connector;
+use super::connections::{again, is_closed};
 use super::upstream::{SendError, UpstreamBody};
 use crate::time::Instant;
 
@@ -18,6 +22,11 @@ const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 
 /// The same of one answer.
 const STREAM_WINDOW: u32 = 1 << 20;
+
+/// How often an upstream that has requests is asked whether it is still there, and how long it has to say so: all of them
+/// depend on the one connection.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One connection to an upstream, which carries all requests at once. It is made for the first, and anew when the upstream
 /// has ended it.
@@ -43,20 +52,29 @@ impl Multiplexed {
     }
 
     /// Sends a request, whose URI says which host it is for, and returns the answer when its head is there. A connection that
-    /// the upstream has ended before the request was on it is replaced without a word.
+    /// the upstream has ended before the request was on it is replaced without a word; so is one that it ends with the
+    /// request on it, or refuses it on, if the request `may_repeat`.
     ///
     /// # Errors
     ///
     /// When no connection can be had, or the upstream breaks off.
-    pub(super) async fn send(&self, request: Request<UpstreamBody>) -> Result<Response<Incoming>, SendError> {
+    pub(super) async fn send(
+        &self,
+        request: Request<UpstreamBody>,
+        may_repeat: bool,
+    ) -> Result<Response<Incoming>, SendError> {
+        let again = if may_repeat { again(&request) } else { None };
         let mut sender = self.sender().await?;
         let mut error = match sender.try_send_request(request).await {
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
-        let Some(unsent) = error.take_message() else { return Err(SendError::Broken(error.into_error())) };
-        let mut sender = self.sender().await?;
-        sender.send_request(unsent).await.map_err(SendError::Broken)
+        let unsent = error.take_message();
+        let error = error.into_error();
+        match unsent.or(again.filter(|_| is_unprocessed(&error))) {
+            Some(request) => self.sender().await?.send_request(request).await.map_err(SendError::Broken),
+            None => Err(SendError::Broken(error)),
+        }
     }
 
     async fn sender(&self) -> Result<SendRequest<UpstreamBody>, SendError> {
@@ -82,6 +100,8 @@ impl Multiplexed {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .initial_stream_window_size(STREAM_WINDOW);
         let (sender, connection) = builder.handshake(stream).await.map_err(SendError::Broken)?;
@@ -93,4 +113,11 @@ impl Multiplexed {
         });
         Ok(sender)
     }
+}
+
+/// Whether the upstream says, or lets it be seen, that it has not begun with a request.
+fn is_unprocessed(error: &hyper::Error) -> bool {
+    let reason = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    let by_peer = reason.is_some_and(|error| error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM));
+    by_peer || is_closed(error)
 }

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ pub(crate) struct Upload {
 #[derive(Debug, Default)]
 pub(crate) struct UploadNotes {
     waited_ns: AtomicU64,
+    is_waiting: AtomicBool,
     /// An [`UploadError`]; 0 for none.
     error: AtomicU8,
 }
@@ -55,6 +56,11 @@ impl UploadNotes {
     /// How long the client was waited for.
     pub(super) fn waited(&self) -> Duration {
         Duration::from_nanos(self.waited_ns.load(Ordering::Relaxed))
+    }
+
+    /// Whether the client is waited for now.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.is_waiting.load(Ordering::Relaxed)
     }
 
     pub(super) fn error(&self) -> Option<UploadError> {
@@ -146,12 +152,16 @@ impl Body for Upload {
         }
         let polled = Pin::new(&mut this.rest).poll_frame(cx);
         let Poll::Ready(frame) = polled else {
-            this.waiting_since.get_or_insert_with(Instant::now);
+            if this.waiting_since.is_none() {
+                this.waiting_since = Some(Instant::now());
+                this.notes.is_waiting.store(true, Ordering::Relaxed);
+            }
             ready!(this.patience.poll_over(cx));
             return this.fail(UploadError::TimedOut);
         };
         this.patience.renew();
         if let Some(since) = this.waiting_since.take() {
+            this.notes.is_waiting.store(false, Ordering::Relaxed);
             this.notes.waited_for(Instant::now().saturating_duration_since(since));
         }
         match frame {

@@ -1,8 +1,9 @@
 //! An upstream as a handler: it sends a request over HTTP and takes note of what comes of it.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,8 +15,9 @@ use hyper::header::{self, HeaderValue};
 use hyper::http::uri::{self, Authority, PathAndQuery, Uri};
 use hyper::upgrade::OnUpgrade;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
-use log::debug;
+use log::{debug, warn};
 use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
 
 use super::connect::Clients;
 use super::connections::Connections;
@@ -42,7 +44,7 @@ impl IntoHandler for UpstreamSource {
     fn into_handler(self) -> UpstreamHandler {
         let UpstreamSource { upstream, address, clients, manner } = self;
         let (client, host) = (clients.client(&upstream, address), host::own(&upstream));
-        UpstreamHandler { upstream, host, client, manner }
+        UpstreamHandler { upstream, host, client, manner, warned_at: Cell::new(None) }
     }
 
     fn handler_name(&self) -> Option<String> {
@@ -57,7 +59,12 @@ pub(crate) struct UpstreamHandler {
     host: HeaderValue,
     client: UpstreamClient,
     manner: Arc<Manner>,
+    /// When it was last said that there is no connection.
+    warned_at: Cell<Option<Instant>>,
 }
+
+/// How often it is said that there is no connection to an upstream.
+const WARN_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How requests are sent to an upstream.
 pub(super) enum UpstreamClient {
@@ -157,6 +164,15 @@ impl UpstreamHandler {
         Some(request)
     }
 
+    fn is_time_to_warn(&self) -> bool {
+        let now = Instant::now();
+        let is_time = self.warned_at.get().is_none_or(|at| now.duration_since(at) >= WARN_INTERVAL);
+        if is_time {
+            self.warned_at.set(Some(now));
+        }
+        is_time
+    }
+
     /// What an answer counts as, and how long it wants to be left alone.
     fn judge(&self, status: StatusCode, headers: &HeaderMap) -> (bool, Option<Duration>) {
         if !self.manner.failure_statuses.contains(&status) {
@@ -167,7 +183,14 @@ impl UpstreamHandler {
     }
 
     fn error(&self, error: &SendError) -> UpstreamError {
-        debug!("upstream {}: {error}", self.upstream.authority);
+        let upstream = &self.upstream;
+        match error {
+            // As long as there is none, each request would say so.
+            SendError::NoConnection(_) if self.is_time_to_warn() => {
+                warn!("upstream {upstream}: no connection: {error}; said again in {WARN_INTERVAL:?} at the earliest");
+            }
+            SendError::NoConnection(_) | SendError::Broken(_) => debug!("upstream {upstream}: {error}"),
+        }
         match error {
             SendError::NoConnection(_) => UpstreamError::NoConnection(error.to_string()),
             SendError::Broken(_) => UpstreamError::BrokenOff(error.to_string()),
@@ -201,13 +224,20 @@ impl Handler for UpstreamHandler {
             return Reply::failure(UpstreamError::NoConnection("its address makes no URI".to_owned()));
         };
         let may_repeat = resends && request.method().is_idempotent();
-        let sent = match &self.client {
-            UpstreamClient::Http1(connections) => connections.send(request, may_repeat).await,
-            UpstreamClient::Http2(connection) => connection.send(request).await,
+        let sending = async {
+            match &self.client {
+                UpstreamClient::Http1(connections) => connections.send(request, may_repeat).await,
+                UpstreamClient::Http2(connection) => connection.send(request, may_repeat).await,
+            }
+        };
+        let sent = match (&notes, context.deadline()) {
+            (Some(notes), Some(deadline)) => Box::pin(before(deadline, sending, notes)).await,
+            _ => Some(sending.await),
         };
         let mut response = match sent {
-            Ok(response) => response,
-            Err(error) => {
+            Some(Ok(response)) => response,
+            None => return Reply::success(Answered::ClientFault(UploadError::TimedOut)),
+            Some(Err(error)) => {
                 // A body that could not be read fails the whole, whoever is to blame.
                 return match notes.as_deref().and_then(UploadNotes::error) {
                     Some(fault) => Reply::success(Answered::ClientFault(fault)),
@@ -257,6 +287,21 @@ impl Handler for UpstreamHandler {
             // Given up: it says nothing about the upstream.
             Answered::ClientFault(_) => Some(Tail::new().1),
         }
+    }
+}
+
+/// How long before the time of a call is over it is looked whose fault that is.
+const LOOKS_BEFORE: Duration = Duration::from_millis(10);
+
+/// What `sending` comes to; `None` if the client is still waited for when the time is as good as over: then it is not the
+/// upstream that was too slow.
+async fn before<T>(deadline: Instant, sending: impl Future<Output = T>, notes: &UploadNotes) -> Option<T> {
+    let ahead = LOOKS_BEFORE.min(deadline.saturating_duration_since(Instant::now()) / 10);
+    let mut sending = pin!(sending);
+    match timeout_at(deadline - ahead, &mut sending).await {
+        Ok(sent) => Some(sent),
+        Err(_) if notes.is_waiting() => None,
+        Err(_) => Some(sending.await),
     }
 }
 

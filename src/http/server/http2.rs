@@ -29,6 +29,11 @@ const MAX_ERROR_RESETS: usize = 256;
 /// What is kept of the body of one answer for a client that is slower than the upstream.
 const SEND_BUFFER: usize = 128 << 10;
 
+/// What a client may send of one body before it is asked for, and of all together: some that wait for a slot must leave room
+/// for one that has it. The sum is what a connection can have a proxy hold.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 2 << 20;
+
 /// A client that takes no more than this after a goodbye, within the time to write, takes nothing: pings are sent, too.
 const NO_PROGRESS: u64 = 1 << 10;
 
@@ -90,6 +95,8 @@ fn builder(settings: &ServerSettings, streams: &Streams) -> http2::Builder<Strea
         .max_local_error_reset_streams(MAX_ERROR_RESETS)
         .max_header_list_size(u32::try_from(settings.max_header_size).unwrap_or(u32::MAX))
         .max_send_buf_size(SEND_BUFFER)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_TIMEOUT);
     builder
