@@ -302,3 +302,22 @@ async fn slow_clients_do_not_hold_up_others_of_the_same_h2_upstream() {
     body.send_data(Bytes::from_static(b"small"), true).expect("open");
     assert_eq!(tokio::task::block_in_place(|| client.answer()).text().trim(), "small");
 }
+
+/// What an upstream has not begun with goes out once more, if it may: RFC 9113, 8.7.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_stream_goes_out_once_more_if_it_may() {
+    let (address, mut requests) = h2_upstream().await;
+    let proxy = Proxy::over(&[address], "upstream.http = http2", "");
+    for (method, status) in [("GET", 200), ("POST", 502)] {
+        let mut client = h2_client(&proxy).await;
+        let (answer, _) = client.send_request(request(method, "/"), true).expect("open");
+        let (_, mut respond) = within(requests.recv()).await.expect("a request");
+        respond.send_reset(h2::Reason::REFUSED_STREAM);
+        if status == 200 {
+            let (_, mut respond) = within(requests.recv()).await.expect("the request once more");
+            respond.send_response(Response::new(()), true).expect("open");
+        }
+        assert_eq!(within(answer).await.expect("an answer").status(), status, "{method}");
+    }
+    assert!(requests.try_recv().is_err());
+}

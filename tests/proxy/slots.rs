@@ -88,7 +88,8 @@ fn server_sent_events_free_their_slot_at_once() {
 /// A client that is slow to take its answer does not make the service look slow.
 #[test]
 fn a_slow_client_is_not_a_slow_service() {
-    const SIZE: usize = 16 << 20;
+    // More than the system keeps for four sockets.
+    const SIZE: usize = 128 << 20;
     let upstream = Upstream::new();
     let proxy = Proxy::to(&upstream, "", ONE_AT_A_TIME);
     let mut client = proxy.client();

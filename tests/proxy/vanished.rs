@@ -382,3 +382,18 @@ fn what_waits_for_the_same_connection_fails_with_it() {
     }
     assert!(upstream.is_left_alone());
 }
+
+/// It is the client who was too slow, not the upstream.
+#[test]
+fn a_client_that_is_still_sending_when_the_time_is_over_is_a_408() {
+    let upstream = Upstream::new();
+    let proxy = Proxy::to(&upstream, "", "work-settings.service-timeout = 300ms");
+    let mut client = proxy.client();
+    client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc");
+    let (mut at_upstream, head) = upstream.request();
+    assert_eq!(client.answer().said(), (408, "request-too-slow"));
+    assert!(!at_upstream.body(&head, false).is_complete);
+    let status = proxy.until_counts(0, 0);
+    let upstream = &status["routes"][0]["upstreams"][0];
+    assert_eq!((&upstream["timed_out"], &upstream["cancelled"]), (&0.into(), &1.into()));
+}

@@ -51,6 +51,7 @@ async fn addresses_that_cannot_be_had() {
     let expected =
         format!("error: cannot listen on {address}: another program does already; stop it, or listen elsewhere");
     refused(&[&["--listen", &address, "--admin", "127.0.0.1:0"], &UPSTREAM], 1, &expected).await;
+    let expected = expected.replace("error: ", "error: the admin address (kanaloa.proxy.admin, or --admin): ");
     refused(&[&["--listen", "127.0.0.1:0", "--admin", &address], &UPSTREAM], 1, &expected).await;
 
     // Of TEST-NET-1, which no machine has.
