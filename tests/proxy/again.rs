@@ -286,3 +286,16 @@ fn a_hold_ends() {
     let status = proxy.until_counts(0, 0);
     assert_eq!(status["routes"][0]["upstreams"][0]["failed"], 2);
 }
+
+/// What met no connection has been nowhere: another upstream may have it, whatever it is and whatever the settings say of
+/// retries.
+#[test]
+fn a_request_that_met_no_connection_goes_to_another_upstream() {
+    let upstream = Upstream::answering(|head, _| ok(head.target()));
+    let proxy = Proxy::over(&[nobody(), upstream.address], "", "circuit-breaker.enabled = off");
+    let mut client = proxy.client();
+    for number in 0..50 {
+        client.send(post(&format!("/{number}"), "", "x"));
+        assert_eq!(client.answer().text(), format!("/{number}"));
+    }
+}

@@ -36,6 +36,8 @@ pub(super) struct Connections {
 struct Idle {
     /// With when they became so. The last is used first, so that others can be closed when there is less to do.
     senders: Vec<(Instant, SendRequest<UpstreamBody>)>,
+    /// One that was made for the request that is sent next.
+    fresh: Option<SendRequest<UpstreamBody>>,
     /// Whether somebody closes those that have been idle for too long.
     is_watched: bool,
 }
@@ -43,6 +45,30 @@ struct Idle {
 impl Connections {
     pub(super) fn new(connector: Connector, target: Uri, idle_timeout: Duration, max_idle: usize) -> Rc<Self> {
         Rc::new(Connections { connector, target, idle_timeout, max_idle, idle: RefCell::default() })
+    }
+
+    /// Sees to it that there is a connection for the request that is sent at once then.
+    ///
+    /// # Errors
+    ///
+    /// When none can be had.
+    pub(super) async fn have_one(&self) -> Result<(), SendError> {
+        if self.has_idle() {
+            return Ok(());
+        }
+        // Apart, as it is rare and its future large.
+        let sender = Box::pin(self.connect()).await?;
+        self.idle.borrow_mut().fresh = Some(sender);
+        Ok(())
+    }
+
+    /// Forgets those that are of no use any more.
+    fn has_idle(&self) -> bool {
+        let senders = &mut self.idle.borrow_mut().senders;
+        while senders.last().is_some_and(|(_, sender)| !sender.is_ready()) {
+            senders.pop();
+        }
+        !senders.is_empty()
     }
 
     /// Sends a request in origin form, which has its `Host`, and returns the answer when its head is there. A connection that
@@ -57,6 +83,10 @@ impl Connections {
         mut request: Request<UpstreamBody>,
         may_repeat: bool,
     ) -> Result<Response<Incoming>, SendError> {
+        let fresh = self.idle.borrow_mut().fresh.take();
+        if let Some(sender) = fresh {
+            return self.send_over(sender, request).await;
+        }
         while let Some(mut sender) = self.take_idle() {
             let again = if may_repeat { again(&request) } else { None };
             let mut error = match sender.try_send_request(request).await {
@@ -78,8 +108,16 @@ impl Connections {
             // Others may be closed too.
             break;
         }
-        // Apart, as it is rare and its future large.
-        let mut sender = Box::pin(self.connect()).await?;
+        let sender = Box::pin(self.connect()).await?;
+        self.send_over(sender, request).await
+    }
+
+    /// Sends a request over a connection that has had none.
+    async fn send_over(
+        self: &Rc<Self>,
+        mut sender: SendRequest<UpstreamBody>,
+        request: Request<UpstreamBody>,
+    ) -> Result<Response<Incoming>, SendError> {
         let response = sender.send_request(request).await.map_err(SendError::Broken)?;
         self.keep(sender);
         Ok(response)
@@ -92,13 +130,14 @@ impl Connections {
 
     async fn connect(&self) -> Result<SendRequest<UpstreamBody>, SendError> {
         let stream = self.connector.connect(&self.target).await?;
-        let (sender, connection) = http1::handshake(stream).await.map_err(SendError::Broken)?;
+        let (mut sender, connection) = http1::handshake(stream).await.map_err(SendError::Broken)?;
         let target = self.target.clone();
         tokio::spawn(async move {
             if let Err(error) = connection.with_upgrades().await {
                 debug!("a connection to {target} ended: {error}");
             }
         });
+        sender.ready().await.map_err(SendError::Broken)?;
         Ok(sender)
     }
 

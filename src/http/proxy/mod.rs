@@ -32,7 +32,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, Version};
 
 use self::body::AnswerBody;
-use self::outgoing::Upgrade;
+use self::outgoing::{Outgoing, Upgrade};
 use self::route::ProxyWork;
 pub(crate) use self::route::Route;
 pub(crate) use self::routes::{Routes, RoutesError};
@@ -145,13 +145,19 @@ impl Shared {
         if work.request.is_to_be_kept() {
             Box::pin(route.keep(&mut work)).await?;
         }
-        let call = route.dispatcher.call(work);
-        // The dispatcher of a route that a reload has taken away ends when nobody holds it any more.
-        drop(route);
-        match call.await {
-            Ok(Answered::Response(answer)) => Ok(self.pass_on(*answer)),
-            Ok(Answered::ClientFault(fault)) => Err(fault.into()),
-            Err(error) => self.fail(error),
+        let mut tries_elsewhere = route.tries_elsewhere();
+        loop {
+            let error = match route.dispatcher.call(work).await {
+                Ok(Answered::Response(answer)) => return Ok(self.pass_on(*answer)),
+                Ok(Answered::ClientFault(fault)) => return Err(fault.into()),
+                Err(error) => error,
+            };
+            match unsent(error) {
+                Ok(outgoing) if tries_elsewhere > 0 => work = route::work(outgoing),
+                Ok(_) => return Err(Reason::NoConnection),
+                Err(error) => return self.fail(error),
+            }
+            tries_elsewhere -= 1;
         }
     }
 
@@ -162,7 +168,7 @@ impl Shared {
             CallError::TimedOut(timeout) => Err(timeout.into()),
             CallError::Failed(failure) => match failure {
                 Failure::Service(UpstreamError::Status(answer)) => Ok(self.pass_on(*answer)),
-                Failure::Service(UpstreamError::NoConnection(_)) => Err(Reason::NoConnection),
+                Failure::Service(UpstreamError::NoConnection { .. }) => Err(Reason::NoConnection),
                 Failure::Service(UpstreamError::BrokenOff(_)) | Failure::Unanswered => Err(Reason::UpstreamFailed),
                 Failure::Copies(copies) => match most_telling(copies) {
                     Some(error) => self.fail(error),
@@ -186,6 +192,14 @@ impl Shared {
             self.tunnels.carry(client, upstream);
         }
         Response::from_parts(parts, AnswerBody::Upstream(body))
+    }
+}
+
+/// The request of which nothing has gone anywhere, for want of a connection; or else the error.
+fn unsent(error: CallError<UpstreamError>) -> Result<Outgoing, CallError<UpstreamError>> {
+    match error {
+        CallError::Failed(Failure::Service(UpstreamError::NoConnection { unsent: Some(outgoing), .. })) => Ok(outgoing),
+        error => Err(error),
     }
 }
 

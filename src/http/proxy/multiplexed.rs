@@ -51,6 +51,15 @@ impl Multiplexed {
         Multiplexed { connector, target, known: Mutex::default() }
     }
 
+    /// Sees to it that there is a connection.
+    ///
+    /// # Errors
+    ///
+    /// When none can be had.
+    pub(super) async fn have_one(&self) -> Result<(), SendError> {
+        self.sender().await.map(drop)
+    }
+
     /// Sends a request, whose URI says which host it is for, and returns the answer when its head is there. A connection that
     /// the upstream has ended before the request was on it is replaced without a word; so is one that it ends with the
     /// request on it, or refuses it on, if the request `may_repeat`.

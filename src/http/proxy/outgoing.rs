@@ -5,8 +5,10 @@ use hyper::header::HeaderValue;
 use hyper::http::uri::PathAndQuery;
 use hyper::upgrade::OnUpgrade;
 use hyper::{HeaderMap, Method};
+use tokio::time::Instant;
 
 use super::upload::Upload;
+use crate::Priority;
 
 /// A request as a dispatcher hands it to upstreams: without what is only between the client and this proxy, and without
 /// what differs from upstream to upstream. In a box, since it changes hands some ten times on its way.
@@ -17,12 +19,21 @@ pub(crate) type Outgoing = Box<OutgoingRequest>;
 pub(crate) struct OutgoingRequest {
     pub(super) head: Head,
     pub(super) body: OutgoingBody,
+    pub(super) asks: Asks,
     /// Whether it may go out more than once, if its body allows it.
     pub(super) may_repeat: bool,
     /// Whether it goes out once more, if its method allows it, when it met a connection that the upstream was closing.
     pub(super) resends: bool,
     /// If the client asks to speak something else from here on.
     pub(super) upgrade: Option<Upgrade>,
+}
+
+/// What a dispatcher is to know of a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Asks {
+    pub(super) class: Priority,
+    pub(super) user: Option<HeaderValue>,
+    pub(super) deadline: Option<Instant>,
 }
 
 /// What a client asks to speak from here on, and its connection.
@@ -65,6 +76,7 @@ impl OutgoingRequest {
             Box::new(OutgoingRequest {
                 head: self.head.clone(),
                 body: OutgoingBody::Kept(body.clone()),
+                asks: self.asks.clone(),
                 may_repeat: true,
                 resends: self.resends,
                 upgrade: None,

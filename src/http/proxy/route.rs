@@ -10,7 +10,7 @@ use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::outgoing::{Head, Outgoing, OutgoingBody, OutgoingRequest, Upgrade};
+use super::outgoing::{Asks, Head, Outgoing, OutgoingBody, OutgoingRequest, Upgrade};
 use super::routes::Dispatcher;
 use super::upload::{Kept, Upload};
 use super::upstream::{Answered, UpstreamError};
@@ -28,6 +28,21 @@ pub(crate) struct Route {
     pub(crate) dispatcher: Dispatcher,
     /// Whether its dispatcher sends anything more than once.
     repeats: bool,
+}
+
+const TRIES_ELSEWHERE: usize = 3;
+
+/// The work that sends a request.
+pub(super) fn work(outgoing: Outgoing) -> ProxyWork {
+    let Asks { class, user, deadline } = outgoing.asks.clone();
+    let mut work = Work::new(outgoing).priority(class);
+    if let Some(user) = user {
+        work = work.user(user.as_bytes());
+    }
+    match deadline {
+        Some(deadline) => work.deadline(deadline),
+        None => work,
+    }
 }
 
 /// A request as a dispatcher takes it.
@@ -91,15 +106,17 @@ impl Route {
         };
         let head = self.head(parts, client)?;
         let resends = route.retry_idempotent;
-        let mut work =
-            Work::new(Box::new(OutgoingRequest { head, body, may_repeat, resends, upgrade })).priority(class);
-        if let Some(user) = user {
-            work = work.user(user.as_bytes());
+        let asks = Asks { class, user, deadline };
+        Ok(work(Box::new(OutgoingRequest { head, body, asks, may_repeat, resends, upgrade })))
+    }
+
+    /// How often a request that met an upstream without a connection is sent anew: it has been nowhere, so another upstream
+    /// may have it, whatever it is. Which one takes it is a matter of who is free first, so more than once.
+    pub(super) fn tries_elsewhere(&self) -> usize {
+        match &self.settings.upstreams {
+            Upstreams::Fixed(upstreams) if upstreams.len() < 2 => 0,
+            Upstreams::Fixed(_) | Upstreams::Dns { .. } => TRIES_ELSEWHERE,
         }
-        if let Some(deadline) = deadline {
-            work = work.deadline(deadline);
-        }
-        Ok(work)
     }
 
     fn head(&self, parts: Parts, client: &Known) -> Result<Head, Reason> {

@@ -74,6 +74,16 @@ pub(super) enum UpstreamClient {
     Http2(Box<Multiplexed>),
 }
 
+impl UpstreamClient {
+    /// Sees to it that there is a connection, so that a request is not touched before there is.
+    async fn connect(&self) -> Result<(), SendError> {
+        match self {
+            UpstreamClient::Http1(connections) => connections.have_one().await,
+            UpstreamClient::Http2(connection) => connection.have_one().await,
+        }
+    }
+}
+
 /// Why a request was not answered.
 #[derive(Debug, Error)]
 pub(super) enum SendError {
@@ -126,8 +136,12 @@ pub(crate) struct Answer {
 #[derive(Debug, Error)]
 pub(crate) enum UpstreamError {
     /// There is no connection to be had.
-    #[error("no connection: {0}")]
-    NoConnection(String),
+    #[error("no connection: {why}")]
+    NoConnection {
+        why: String,
+        /// The request, if nothing of it has gone anywhere.
+        unsent: Option<Outgoing>,
+    },
     /// It has broken off, or answered with what is not HTTP.
     #[error("no answer: {0}")]
     BrokenOff(String),
@@ -182,7 +196,7 @@ impl UpstreamHandler {
         (false, pause.map(|pause| pause.min(self.manner.max_hold)).filter(|pause| !pause.is_zero()))
     }
 
-    fn error(&self, error: &SendError) -> UpstreamError {
+    fn error(&self, error: &SendError, unsent: Option<Outgoing>) -> UpstreamError {
         let upstream = &self.upstream;
         match error {
             // As long as there is none, each request would say so.
@@ -192,7 +206,7 @@ impl UpstreamHandler {
             SendError::NoConnection(_) | SendError::Broken(_) => debug!("upstream {upstream}: {error}"),
         }
         match error {
-            SendError::NoConnection(_) => UpstreamError::NoConnection(error.to_string()),
+            SendError::NoConnection(_) => UpstreamError::NoConnection { why: error.to_string(), unsent },
             SendError::Broken(_) => UpstreamError::BrokenOff(error.to_string()),
         }
     }
@@ -208,6 +222,9 @@ impl Handler for UpstreamHandler {
     }
 
     async fn handle(&self, outgoing: Outgoing, context: CallContext) -> Reply<Answered, UpstreamError> {
+        if let Err(error) = self.client.connect().await {
+            return Reply::failure(self.error(&error, Some(outgoing)));
+        }
         let OutgoingRequest { head, body, resends, upgrade, .. } = *outgoing;
         let (body, notes) = match body {
             OutgoingBody::Kept(bytes) => (UpstreamBody::Kept(Some(bytes).filter(|bytes| !bytes.is_empty())), None),
@@ -221,7 +238,7 @@ impl Handler for UpstreamHandler {
             hop_by_hop::put_upgrade(&mut head.headers, upgrade.protocol.clone());
         }
         let Some(request) = self.request(head, body, context.time_left()) else {
-            return Reply::failure(UpstreamError::NoConnection("its address makes no URI".to_owned()));
+            return Reply::failure(UpstreamError::BrokenOff("the host makes no URI".to_owned()));
         };
         let may_repeat = resends && request.method().is_idempotent();
         let sending = async {
@@ -241,7 +258,7 @@ impl Handler for UpstreamHandler {
                 // A body that could not be read fails the whole, whoever is to blame.
                 return match notes.as_deref().and_then(UploadNotes::error) {
                     Some(fault) => Reply::success(Answered::ClientFault(fault)),
-                    None => Reply::failure(self.error(&error)),
+                    None => Reply::failure(self.error(&error, None)),
                 };
             }
         };
