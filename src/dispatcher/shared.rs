@@ -51,6 +51,7 @@ pub(crate) enum Ending {
 /// At every moment at which no thread is between two of its steps,
 /// `received = completed + failed + timed_out + rejected + abandoned + queued + in_flight`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "proxy", derive(serde::Serialize))]
 pub struct Totals {
     /// Works submitted, refused ones included.
     pub received: u64,

@@ -16,4 +16,4 @@ pub mod settings;
 mod status;
 
 pub use reverse_proxy::{Drained, ProxyError, ReverseProxy};
-pub use status::{ProxyStatus, Requests, RouteStatus, UpstreamStatus};
+pub use status::{ProxyStatus, RouteStatus, UpstreamStatus};

@@ -41,38 +41,14 @@ pub struct RouteStatus {
     pub methods: Vec<String>,
     /// `starting`, `running`, `no-handlers`, `shutting-down`, or `stopped`.
     pub state: &'static str,
-    /// Requests since the start of its dispatcher.
-    pub requests: Requests,
+    /// Requests since the start of its dispatcher. Those that are `in_flight` wait for the head of an answer.
+    pub requests: Totals,
     /// The share of requests refused lately: 0 to 1.
     pub drop_rate: f64,
     /// How long a request that came now would wait; `None` while that is not known.
     pub expected_wait_ms: Option<f64>,
     /// Where it sends requests.
     pub upstreams: Vec<UpstreamStatus>,
-}
-
-/// How many requests there were of each kind. `received` is the sum of all others but `shed`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Requests {
-    /// All.
-    pub received: u64,
-    /// Answered by an upstream, with a status that counts as success.
-    pub completed: u64,
-    /// Failed at upstreams.
-    pub failed: u64,
-    /// Not answered in time.
-    pub timed_out: u64,
-    /// Refused, those that were shed included.
-    pub rejected: u64,
-    /// Of the rejected, those that had waited first.
-    pub shed: u64,
-    /// Given up by their clients.
-    pub abandoned: u64,
-    /// Waiting now.
-    pub queued: u64,
-    /// At an upstream now, until the head of its answer.
-    pub in_flight: u64,
 }
 
 /// What can be seen of one upstream.
@@ -130,7 +106,7 @@ impl RouteStatus {
             host: matches.host.clone(),
             methods: matches.methods.iter().map(ToString::to_string).collect(),
             state: status.as_ref().map_or("stopped", |status| state(status.state)),
-            requests: route.dispatcher.totals().into(),
+            requests: route.dispatcher.totals(),
             drop_rate: status.as_ref().map_or(0.0, |status| status.drop_rate),
             expected_wait_ms: status.as_ref().and_then(|status| status.expected_wait).map(ms),
             upstreams: status.map_or_else(Vec::new, upstreams),
@@ -178,13 +154,6 @@ impl From<PoolStatus> for UpstreamStatus {
             timed_out: pool.timed_out,
             cancelled: pool.cancelled,
         }
-    }
-}
-
-impl From<Totals> for Requests {
-    fn from(totals: Totals) -> Self {
-        let Totals { received, completed, failed, timed_out, rejected, shed, abandoned, queued, in_flight } = totals;
-        Requests { received, completed, failed, timed_out, rejected, shed, abandoned, queued, in_flight }
     }
 }
 
