@@ -62,6 +62,11 @@ pub(crate) async fn sleep(duration: Duration) {
     tokio::time::sleep(dilation::stretched(duration)).await;
 }
 
+/// Waits for a future, but no longer than this; `None` if it takes longer.
+pub(crate) async fn timeout<F: Future>(longest: Duration, future: F) -> Option<F::Output> {
+    tokio::time::timeout(dilation::stretched(longest), future).await.ok()
+}
+
 /// An actor's timers.
 pub(crate) trait Timers<A: Actor<Context = Self>>: AsyncContext<A> {
     /// Runs `then` after `wait`, unless the actor has ended or the handle was cancelled.

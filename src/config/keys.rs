@@ -57,6 +57,7 @@ pub(super) const WEIGHT_OF_LATENCY: &str = "autothrottle.weight-of-latency";
 pub(super) const DOWNSIZE_AFTER: &str = "autothrottle.downsize-after-under-utilization";
 pub(super) const DOWNSIZE_RATIO: &str = "autothrottle.downsize-ratio";
 pub(super) const METRICS_ENABLED: &str = "metrics.enabled";
+pub(super) const MOST_REPORTED_HANDLERS: &str = "metrics.max-handlers";
 pub(super) const STATSD_HOST: &str = "metrics.statsD.host";
 pub(super) const STATSD_PORT: &str = "metrics.statsD.port";
 pub(super) const NAMESPACE: &str = "metrics.statsD.namespace";

@@ -132,6 +132,7 @@ impl Reader<'_> {
             back_pressure: self.back_pressure()?,
             autothrottle: self.autothrottle()?,
             metrics: self.metrics()?,
+            most_reported_handlers: self.positive(keys::MOST_REPORTED_HANDLERS)?,
         })
     }
 

@@ -83,6 +83,7 @@ pub(super) fn broken(settings: &DispatcherSettings) -> Vec<Broken> {
     if let Some(autothrottle) = &settings.autothrottle {
         rules.autothrottle(autothrottle);
     }
+    rules.at_least_one(keys::MOST_REPORTED_HANDLERS, settings.most_reported_handlers);
     if let Some(metrics) = &settings.metrics {
         rules.statsd(&metrics.statsd);
     }

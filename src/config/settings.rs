@@ -40,6 +40,8 @@ pub struct DispatcherSettings {
     pub autothrottle: Option<AutothrottleSettings>,
     /// Reporting what happens to StatsD; `None` when it is off.
     pub metrics: Option<MetricsSettings>,
+    /// How many handlers are reported each by itself, wherever it is; the others are reported together. At least 1.
+    pub most_reported_handlers: usize,
 }
 
 /// What holds for each work.

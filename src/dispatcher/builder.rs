@@ -22,6 +22,7 @@ use super::shared::Shared;
 use crate::config::{DispatcherSettings, QueueOrder, SettingsError};
 use crate::handler::{Handler, HandlerError, IntoHandler, IntoReply};
 use crate::pool::{Check, Clock, CloneRequest, Extras, ShowRequest};
+use crate::metrics::{Monitor, Reporter};
 use crate::provider::{HandlerProvider, Provider};
 use crate::queue::{Backlog, Intake};
 
@@ -45,6 +46,8 @@ where
     show_request: Option<ShowRequest<Req>>,
     handlers: Vec<HandlerSource<Req, Res, Err>>,
     providers: Vec<Provider<Req, Res, Err>>,
+    reporters: Vec<Box<dyn Reporter>>,
+    monitors: Vec<Monitor>,
     pub(super) kind: Kind,
 }
 
@@ -135,6 +138,8 @@ where
             show_request: None,
             handlers: Vec::new(),
             providers: Vec::new(),
+            reporters: Vec::new(),
+            monitors: Vec::new(),
             kind,
         }
     }
@@ -160,6 +165,18 @@ where
     /// simulation sets it, to be repeatable.
     pub fn seed(self, seed: u64) -> Self {
         DispatcherBuilder { seed: Some(seed), ..self }
+    }
+
+    /// Has what happens reported there, once in each `update-interval`, beside whoever else it is reported to.
+    pub fn reporter(mut self, reporter: impl Reporter) -> Self {
+        self.reporters.push(Box::new(reporter));
+        self
+    }
+
+    /// Has it watched by this one, beside others.
+    pub fn monitor(mut self, monitor: &Monitor) -> Self {
+        self.monitors.push(monitor.clone());
+        self
     }
 
     /// Lets requests go to handlers more than once, as `at-least-once`, `work-retry` and `concurrent-calls` may ask for: a
@@ -257,6 +274,8 @@ where
             show_request,
             handlers,
             providers,
+            reporters,
+            monitors,
             kind,
         } = self;
         if let Err(source) = settings.validate() {
@@ -297,6 +316,8 @@ where
             seed: seed.unwrap_or_else(|| RandomState::new().hash_one(since_epoch)),
             handlers,
             providers,
+            reporters,
+            monitors,
             _ended: ended,
         });
         let addr = PushingDispatcher::start_in_arbiter(arbiter, move |_| dispatcher);

@@ -65,8 +65,8 @@ where
     /// Decides whether a work is let in. If it is, it has taken its place and must be enqueued.
     pub(crate) fn admit(&self, work: &Work<Req, Res, Err>) -> Result<Admitted, Rejection> {
         let admitted = self.decide(work);
-        if admitted.is_err() {
-            self.shared.count_refused();
+        if let Err(rejection) = &admitted {
+            self.shared.count_refused(rejection.reason());
         }
         admitted
     }

@@ -60,6 +60,50 @@ pub enum Rejection {
     ShuttingDown,
 }
 
+/// The kinds of [`Rejection`], without their particulars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RejectionReason {
+    /// See [`Rejection::OverCapacity`].
+    OverCapacity,
+    /// See [`Rejection::WaitedTooLong`].
+    WaitedTooLong,
+    /// See [`Rejection::QueueFull`].
+    QueueFull,
+    /// See [`Rejection::DeadlineCannotBeMet`].
+    DeadlineCannotBeMet,
+    /// See [`Rejection::NoHandlers`].
+    NoHandlers,
+    /// See [`Rejection::ShuttingDown`].
+    ShuttingDown,
+}
+
+impl RejectionReason {
+    /// All there are.
+    pub const ALL: [RejectionReason; 6] = [
+        RejectionReason::OverCapacity,
+        RejectionReason::WaitedTooLong,
+        RejectionReason::QueueFull,
+        RejectionReason::DeadlineCannotBeMet,
+        RejectionReason::NoHandlers,
+        RejectionReason::ShuttingDown,
+    ];
+}
+
+impl Rejection {
+    /// Of which kind it is.
+    pub fn reason(&self) -> RejectionReason {
+        match self {
+            Rejection::OverCapacity { .. } => RejectionReason::OverCapacity,
+            Rejection::WaitedTooLong { .. } => RejectionReason::WaitedTooLong,
+            Rejection::QueueFull { .. } => RejectionReason::QueueFull,
+            Rejection::DeadlineCannotBeMet { .. } => RejectionReason::DeadlineCannotBeMet,
+            Rejection::NoHandlers => RejectionReason::NoHandlers,
+            Rejection::ShuttingDown => RejectionReason::ShuttingDown,
+        }
+    }
+}
+
 /// How a work failed at the service.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]

@@ -20,7 +20,7 @@ mod work;
 
 pub use builder::{DispatcherBuilder, Push, StartError};
 pub(crate) use claim::Claim;
-pub use error::{CallError, CopyFailure, Failure, Rejection, Timeout};
+pub use error::{CallError, CopyFailure, Failure, Rejection, RejectionReason, Timeout};
 pub use handle::{Call, DispatcherHandle, Stopped};
 pub use pools::{AddHandlerError, HandlerSource, RemoveHandlerError};
 pub use pulling::{
@@ -30,8 +30,8 @@ pub use pulling::{
 pub use pushing::PushingDispatcher;
 pub(crate) use queued::{Course, Queued, Times, earlier};
 
-pub use shared::Totals;
-pub(crate) use shared::{Arrivals, Shared};
+pub(crate) use shared::{Arrivals, Gate, Shared};
+pub use shared::{Rejections, Totals};
 pub use shutdown::Shutdown;
 pub use status::{DispatcherState, DispatcherStatus};
 pub use work::{NoSuchPriority, Priority, Work};

@@ -10,7 +10,7 @@ use arc_swap::{ArcSwap, Guard};
 use futures::task::AtomicWaker;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::error::Rejection;
+use super::error::{Rejection, RejectionReason};
 use super::leavers::Leavers;
 use super::work::Priority;
 use crate::config::WorkSettings;
@@ -42,7 +42,7 @@ pub(crate) enum Ending {
     Completed,
     Failed,
     TimedOut,
-    Rejected,
+    Rejected(RejectionReason),
     Abandoned,
 }
 
@@ -51,7 +51,7 @@ pub(crate) enum Ending {
 /// At every moment at which no thread is between two of its steps,
 /// `received = completed + failed + timed_out + rejected + abandoned + queued + in_flight`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "proxy", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Totals {
     /// Works submitted, refused ones included.
     pub received: u64,
@@ -73,12 +73,95 @@ pub struct Totals {
     pub in_flight: u64,
 }
 
+/// How many works were rejected, by reason. Together they are [`Totals::rejected`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Rejections {
+    /// More arrived than the service could handle.
+    pub over_capacity: u64,
+    /// They were queued, and had waited for so long that they would hardly have been answered in time.
+    pub waited_too_long: u64,
+    /// The queue held as many works as it may.
+    pub queue_full: u64,
+    /// The answer would have come after their deadline.
+    pub deadline_cannot_be_met: u64,
+    /// There was no handler that could take them.
+    pub no_handlers: u64,
+    /// The dispatcher took no more work.
+    pub shutting_down: u64,
+}
+
+impl Totals {
+    /// Adds those of another dispatcher.
+    pub(crate) fn merge(&mut self, others: &Totals) {
+        self.received += others.received;
+        self.completed += others.completed;
+        self.failed += others.failed;
+        self.timed_out += others.timed_out;
+        self.rejected += others.rejected;
+        self.shed += others.shed;
+        self.abandoned += others.abandoned;
+        self.queued += others.queued;
+        self.in_flight += others.in_flight;
+    }
+}
+
+impl Rejections {
+    /// Adds those of another dispatcher.
+    pub(crate) fn merge(&mut self, others: &Rejections) {
+        *self = Self::counted(|reason| self.of(reason) + others.of(reason));
+    }
+
+    /// How many there were for this reason.
+    pub fn of(&self, reason: RejectionReason) -> u64 {
+        match reason {
+            RejectionReason::OverCapacity => self.over_capacity,
+            RejectionReason::WaitedTooLong => self.waited_too_long,
+            RejectionReason::QueueFull => self.queue_full,
+            RejectionReason::DeadlineCannotBeMet => self.deadline_cannot_be_met,
+            RejectionReason::NoHandlers => self.no_handlers,
+            RejectionReason::ShuttingDown => self.shutting_down,
+        }
+    }
+
+    fn counted(count: impl Fn(RejectionReason) -> u64) -> Self {
+        Rejections {
+            over_capacity: count(RejectionReason::OverCapacity),
+            waited_too_long: count(RejectionReason::WaitedTooLong),
+            queue_full: count(RejectionReason::QueueFull),
+            deadline_cannot_be_met: count(RejectionReason::DeadlineCannotBeMet),
+            no_handlers: count(RejectionReason::NoHandlers),
+            shutting_down: count(RejectionReason::ShuttingDown),
+        }
+    }
+}
+
+/// Counts by reason.
+#[derive(Debug, Default)]
+struct ByReason([AtomicU64; RejectionReason::ALL.len()]);
+
+impl ByReason {
+    fn of_one(&self, reason: RejectionReason) -> &AtomicU64 {
+        // By its place in `RejectionReason::ALL`, which is that of its declaration.
+        &self.0[reason as usize]
+    }
+
+    fn of(&self, reason: RejectionReason) -> u64 {
+        self.of_one(reason).load(Ordering::Relaxed)
+    }
+
+    fn sum(&self, order: Ordering) -> u64 {
+        self.0.iter().map(|count| count.load(order)).sum()
+    }
+}
+
 /// Counts what callers do. Every counter only grows; what is not counted follows from the others, since each addition
 /// that several threads may make at once costs as much as twenty plain ones.
 #[derive(Debug, Default)]
 struct AtTheDoor {
     admitted: AtomicU64,
-    refused: AtomicU64,
+    refused: ByReason,
     with_deadline: AtomicU64,
     standing_delays_ns: AtomicU64,
 }
@@ -93,16 +176,14 @@ struct Inside {
     completed: AtomicU64,
     failed: AtomicU64,
     timed_out: AtomicU64,
-    shed: AtomicU64,
+    shed: ByReason,
     abandoned: AtomicU64,
 }
 
 impl Inside {
     fn ended(&self) -> u64 {
-        [&self.completed, &self.failed, &self.timed_out, &self.shed, &self.abandoned]
-            .map(|counter| counter.load(Ordering::SeqCst))
-            .iter()
-            .sum()
+        let ended = [&self.completed, &self.failed, &self.timed_out, &self.abandoned];
+        ended.iter().map(|counter| counter.load(Ordering::SeqCst)).sum::<u64>() + self.shed.sum(Ordering::SeqCst)
     }
 }
 
@@ -281,8 +362,8 @@ impl Shared {
         Patience { longest_wait, request_timeout: self.request_timeout }
     }
 
-    pub(crate) fn count_refused(&self) {
-        self.door.0.refused.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count_refused(&self, reason: RejectionReason) {
+        self.door.0.refused.of_one(reason).fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_deadline(&self, standing_delay: Duration) {
@@ -343,7 +424,7 @@ impl Shared {
             Ending::Completed => &inside.completed,
             Ending::Failed => &inside.failed,
             Ending::TimedOut => &inside.timed_out,
-            Ending::Rejected => &inside.shed,
+            Ending::Rejected(reason) => inside.shed.of_one(reason),
             Ending::Abandoned => &inside.abandoned,
         };
         // Sequentially consistent, as the waiter's side is: one of the two sees the other.
@@ -373,15 +454,15 @@ impl Shared {
 
     /// How many works have been refused, at the door or later.
     pub(crate) fn refusals(&self) -> u64 {
-        self.door.0.refused.load(Ordering::Relaxed) + self.inside.0.shed.load(Ordering::Relaxed)
+        self.door.0.refused.sum(Ordering::Relaxed) + self.inside.0.shed.sum(Ordering::Relaxed)
     }
 
     pub(crate) fn arrivals(&self) -> Arrivals {
         let door = &self.door.0;
-        let refused = door.refused.load(Ordering::Relaxed);
+        let refused = door.refused.sum(Ordering::Relaxed);
         Arrivals {
             arrived: door.admitted.load(Ordering::Relaxed) + refused,
-            refused: refused + self.inside.0.shed.load(Ordering::Relaxed),
+            refused: refused + self.inside.0.shed.sum(Ordering::Relaxed),
             dequeued: self.dequeued(),
             with_deadline: door.with_deadline.load(Ordering::Relaxed),
             standing_delays: Duration::from_nanos(door.standing_delays_ns.load(Ordering::Relaxed)),
@@ -391,13 +472,14 @@ impl Shared {
     pub(crate) fn totals(&self) -> Totals {
         let (door, inside) = (&self.door.0, &self.inside.0);
         // Each is read once, later stages first, so that the sums hold even while others count on.
-        let [completed, failed, timed_out, shed, abandoned] =
-            [&inside.completed, &inside.failed, &inside.timed_out, &inside.shed, &inside.abandoned]
+        let [completed, failed, timed_out, abandoned] =
+            [&inside.completed, &inside.failed, &inside.timed_out, &inside.abandoned]
                 .map(|counter| counter.load(Ordering::Acquire));
+        let shed = inside.shed.sum(Ordering::Acquire);
         let ended = completed + failed + timed_out + shed + abandoned;
         let dequeued = inside.dequeued.load(Ordering::Acquire).max(ended);
         let admitted = door.admitted.load(Ordering::Acquire).max(dequeued);
-        let refused = door.refused.load(Ordering::Relaxed);
+        let refused = door.refused.sum(Ordering::Relaxed);
         Totals {
             received: admitted + refused,
             completed,
@@ -409,6 +491,10 @@ impl Shared {
             queued: admitted - dequeued,
             in_flight: dequeued - ended,
         }
+    }
+
+    pub(crate) fn rejections(&self) -> Rejections {
+        Rejections::counted(|reason| self.door.0.refused.of(reason) + self.inside.0.shed.of(reason))
     }
 
     /// Resolves when no work is queued or in flight. One waiter at a time; work that arrives meanwhile delays it.

@@ -114,7 +114,7 @@ impl<Res, Err> Ticket<Res, Err> {
             Ok(_) => Ending::Completed,
             Err(CallError::Failed(_)) => Ending::Failed,
             Err(CallError::TimedOut(_)) => Ending::TimedOut,
-            Err(CallError::Rejected(_)) => Ending::Rejected,
+            Err(CallError::Rejected(rejection)) => Ending::Rejected(rejection.reason()),
         });
         if let Some(reply_to) = self.reply_to.take() {
             // An error means that the caller left in this very moment: nobody misses the answer.

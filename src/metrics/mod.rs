@@ -1,23 +1,31 @@
-//! Reporting what happens, away from where it happens.
+//! What is known of dispatchers, and reporting it away from where it happens.
 //!
 //! ```text
-//! workers ──► counters, timers ◄── Reporter, once per update-interval ──► Statsd ──► thread ──► StatsD
+//!                                          ┌─► Monitor: snapshots for whoever asks (Prometheus, the dashboard)
+//! workers ──► counters in shared memory ───┤
+//!                                          └─► once per update-interval ──► Reporter (StatsD, the `metrics` facade, yours)
 //! ```
 //!
-//! The hot path counts in memory as it does anyway, and keeps some of the times it measures in a [`Timer`] of bounded
-//! size. The [`Reporter`] turns that into [`Metric`]s once in an interval. It sends nothing itself: looking up a name may
-//! take seconds, so that is for a thread of its own.
-//!
-//! Counters are reported as differences to what was *handed on* before. While StatsD cannot be reached nothing is handed
-//! on, so what happens meanwhile is in the first report after that.
+//! The hot path counts in memory and does nothing else. Whoever reports reads what has been counted since the start, and so
+//! loses nothing if it is held up.
 
+mod distribution;
 mod metric;
+mod monitor;
+mod namesakes;
+mod observed;
 mod reporter;
+mod reporting;
 mod share;
+mod snapshot;
 mod statsd;
-mod timer;
 
-pub(crate) use metric::{Metric, Value};
-pub(crate) use reporter::{Finish, Follow, Reporter, Unfollow};
-pub(crate) use share::Share;
-pub(crate) use timer::{Samples, Timer};
+pub use distribution::Distribution;
+pub(crate) use distribution::Histogram;
+pub use metric::{Metric, MetricName, Value};
+pub use monitor::Monitor;
+pub(crate) use observed::Observed;
+pub use reporter::{Report, Reporter};
+pub(crate) use reporting::{Finish, Reporting};
+pub use snapshot::{CircuitDecision, DispatcherSnapshot, HandlerSnapshot, LimitDecision};
+pub(crate) use statsd::Statsd;

@@ -1,11 +1,15 @@
 //! The actor that decides how large a pool is.
 
+use std::sync::Arc;
+
 use actix::{Actor, ActorContext, Context, Handler, Message, Recipient};
 use log::debug;
 
+use super::meter::{LimitChange, PoolStats};
 use crate::config::{AutothrottleAlgorithm, AutothrottleSettings, DispatcherSettings, WorkerPoolSettings};
 use crate::control::throttle::{Aimd, Fixed, Gradient2, Kanaloa, KanaloaRules, Plumb, Throttle, Vegas};
 use crate::dispatcher::Stop;
+use crate::time::Instant;
 
 /// A throttle would change the concurrency limit to this.
 #[derive(Debug, Message)]
@@ -26,12 +30,19 @@ pub(crate) struct Autothrottler {
     pool: Recipient<ScaleTo>,
     bounds: (usize, usize),
     limit: usize,
+    stats: Arc<PoolStats>,
 }
 
 impl Autothrottler {
-    pub(crate) fn new(title: String, pool: Recipient<ScaleTo>, settings: &DispatcherSettings, limit: usize) -> Self {
+    /// Begins at the limit that is published in `stats`, and publishes there what it decides.
+    pub(crate) fn new(
+        title: String,
+        pool: Recipient<ScaleTo>,
+        settings: &DispatcherSettings,
+        stats: Arc<PoolStats>,
+    ) -> Self {
         let bounds = (settings.worker_pool.min_pool_size, settings.worker_pool.max_pool_size);
-        Autothrottler { title, pool, bounds, limit }
+        Autothrottler { title, pool, bounds, limit: stats.limit(), stats }
     }
 }
 
@@ -80,6 +91,7 @@ impl Handler<Proposal> for Autothrottler {
         let limit = limit.clamp(self.bounds.0, self.bounds.1);
         if limit != self.limit {
             debug!("{}: concurrency limit {} -> {limit}", self.title, self.limit);
+            self.stats.limit_changed(LimitChange { at: Instant::now(), from: self.limit, to: limit });
             self.limit = limit;
             self.pool.do_send(ScaleTo(limit));
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::time::Instant;
 use actix::Addr;
+use parking_lot::Mutex;
 
 use super::autothrottler::{Autothrottler, Proposal};
 use super::circuit_breaker::Circuit;
@@ -13,7 +14,7 @@ use super::status::CircuitState;
 use crate::control::breaker::{Breaker, BreakerState, SHORTEST_STALL, stall_threshold};
 use crate::control::throttle::{PoolSample, Throttle};
 use crate::control::{Attempt, Outcome};
-use crate::metrics::Timer;
+use crate::metrics::Histogram;
 
 /// The time that all machines share, as well as they can: the system's clock at the start, and from then on a steady
 /// one, so that a clock that is set does not look like a service that is slow.
@@ -79,30 +80,36 @@ pub(crate) struct PoolStats {
     opened: AtomicU64,
     /// Of the cancelled: those that were cut off, which their callers are told as a failure.
     cut_off: AtomicU64,
-    /// `None` when nothing is reported.
-    timers: Option<Timers>,
+    /// Attempts, begun, of works that were tried again.
+    retried: AtomicU64,
+    /// Attempts, begun, with copies of works.
+    hedged: AtomicU64,
+    /// From receipt to the first handler.
+    pub(crate) wait_time: Histogram,
+    /// Of successes.
+    pub(crate) process_times: Histogram,
+    /// How the concurrency limit changed last.
+    limit_change: Mutex<Option<LimitChange>>,
+    /// What the circuit breaker did last.
+    circuit_change: Mutex<Option<CircuitChange>>,
 }
 
-/// What times are kept for the report.
-#[derive(Debug)]
-pub(crate) struct Timers {
-    /// From receipt to the first handler.
-    pub(crate) wait: Timer,
-    /// Of successes.
-    pub(crate) process: Timer,
+/// How a concurrency limit has changed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LimitChange {
+    pub(crate) at: Instant,
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+}
+
+/// What a circuit breaker has done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CircuitChange {
+    pub(crate) at: Instant,
+    pub(crate) to: BreakerState,
 }
 
 impl PoolStats {
-    /// Keeps this share of the times that are reported.
-    pub(crate) fn with_timers(event_sample_rate: f64) -> Self {
-        let timer = || Timer::new(event_sample_rate);
-        PoolStats { timers: Some(Timers { wait: timer(), process: timer() }), ..PoolStats::default() }
-    }
-
-    pub(crate) fn timers(&self) -> Option<&Timers> {
-        self.timers.as_ref()
-    }
-
     pub(crate) fn limit(&self) -> usize {
         self.limit.load(Ordering::Relaxed)
     }
@@ -143,9 +150,37 @@ impl PoolStats {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// Of the cancelled attempts, those that were cut off.
-    pub(crate) fn cut_off(&self) -> u64 {
-        self.cut_off.load(Ordering::Relaxed)
+    /// Attempts that failed. One that was cut off is told to its caller as a failure.
+    pub(crate) fn failed(&self) -> u64 {
+        self.attempts(Outcome::Failure) + self.cut_off.load(Ordering::Relaxed)
+    }
+
+    /// Attempts that were given up since nobody wanted the answer any more.
+    pub(crate) fn cancelled(&self) -> u64 {
+        let cut_off = self.cut_off.load(Ordering::Relaxed);
+        self.attempts(Outcome::Cancelled).saturating_sub(cut_off)
+    }
+
+    /// Attempts, begun, of works that were tried again.
+    pub(crate) fn retried(&self) -> u64 {
+        self.retried.load(Ordering::Relaxed)
+    }
+
+    /// Attempts, begun, with copies of works.
+    pub(crate) fn hedged(&self) -> u64 {
+        self.hedged.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn limit_change(&self) -> Option<LimitChange> {
+        *self.limit_change.lock()
+    }
+
+    pub(crate) fn limit_changed(&self, change: LimitChange) {
+        *self.limit_change.lock() = Some(change);
+    }
+
+    pub(crate) fn circuit_change(&self) -> Option<CircuitChange> {
+        *self.circuit_change.lock()
     }
 
     pub(crate) fn attempts(&self, outcome: Outcome) -> u64 {
@@ -250,11 +285,19 @@ impl Meter {
         }
     }
 
-    /// A work that has not been at a handler goes to one. `wait` is called only if somebody wants to know.
-    pub(crate) fn waited(&self, wait: impl FnOnce() -> Duration) {
-        if let Some(timers) = &self.stats.timers {
-            timers.wait.add(wait());
-        }
+    /// A work that has not been at a handler goes to one.
+    pub(crate) fn waited(&self, wait: Duration) {
+        self.stats.wait_time.add(wait);
+    }
+
+    /// An attempt of a work that was tried again begins.
+    pub(crate) fn retried(&self) {
+        bump(&self.stats.retried);
+    }
+
+    /// An attempt with a copy of a work begins.
+    pub(crate) fn hedged(&self) {
+        bump(&self.stats.hedged);
     }
 
     /// The attempt whose outcome was recorded last was cut off.
@@ -287,9 +330,7 @@ impl Meter {
             if inner.process_time.is_representative(limit) {
                 self.stats.is_representative.store(true, Ordering::Relaxed);
             }
-            if let Some(timers) = &self.stats.timers {
-                timers.process.add(process_time);
-            }
+            self.stats.process_times.add(process_time);
         }
         if let Some(interval) = &mut inner.interval {
             interval.add(outcome, process_time);
@@ -343,6 +384,7 @@ impl Meter {
             BreakerState::HalfOpen { .. } | BreakerState::Closed => None,
         };
         self.stats.circuit.store(CircuitState::of(state) as u8, Ordering::Relaxed);
+        *self.stats.circuit_change.lock() = Some(CircuitChange { at: now, to: state });
         Circuit { state, open_until }
     }
 

@@ -16,7 +16,7 @@ mod worker_pool;
 
 pub(crate) use environment::{PoolChange, PoolEnvironment, PoolEvent};
 pub(crate) use extras::Extras;
-pub(crate) use meter::{Clock, PoolStats};
+pub(crate) use meter::{CircuitChange, Clock, LimitChange, PoolStats};
 pub(crate) use names::Names;
 pub(crate) use redelivery::CloneRequest;
 pub(crate) use station::{Check, ShowRequest};

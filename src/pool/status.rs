@@ -27,11 +27,11 @@ pub struct PoolStatus {
     pub process_time: Option<Duration>,
     /// Attempts that succeeded.
     pub succeeded: u64,
-    /// Attempts that failed.
+    /// Attempts that failed, those included that were cut off at a shutdown.
     pub failed: u64,
     /// Attempts that were not answered in time.
     pub timed_out: u64,
-    /// Attempts whose caller left.
+    /// Attempts that were given up since nobody wanted the answer any more.
     pub cancelled: u64,
     /// What the circuit breaker lets through.
     pub circuit: CircuitState,
@@ -51,9 +51,9 @@ impl PoolStatus {
             workers: view.workers,
             process_time: stats.and_then(PoolStats::process_time),
             succeeded: attempts(Outcome::Success),
-            failed: attempts(Outcome::Failure),
+            failed: stats.map_or(0, PoolStats::failed),
             timed_out: attempts(Outcome::Timeout),
-            cancelled: attempts(Outcome::Cancelled),
+            cancelled: stats.map_or(0, PoolStats::cancelled),
             circuit: stats.map_or(CircuitState::Closed, PoolStats::circuit),
             circuit_opened: stats.map_or(0, PoolStats::opened),
         }
@@ -82,7 +82,7 @@ pub enum PoolState {
 }
 
 /// What a handler's circuit breaker lets through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum CircuitState {

@@ -172,11 +172,10 @@ impl<H: Handler> WorkerPool<H> {
         // Pools of the same dispatcher must not explore in step.
         let throttle = throttle(settings, self.environment.seed.wrapping_add(self.environment.pool as u64));
         let limit = throttle.limit();
-        let rate = settings.metrics.as_ref().map(|metrics| metrics.statsd.event_sample_rate);
-        let stats = Arc::new(rate.map_or_else(PoolStats::default, PoolStats::with_timers));
+        let stats = Arc::new(PoolStats::default());
         stats.set_limit(limit);
         let title = format!("dispatcher {}: handler {name}", self.environment.owner);
-        let autothrottler = Autothrottler::new(title.clone(), ctx.address().recipient(), settings, limit).start();
+        let autothrottler = Autothrottler::new(title.clone(), ctx.address().recipient(), settings, Arc::clone(&stats)).start();
         let breaker = settings.circuit_breaker.as_ref().map(|settings| Breaker::new(rules(settings)));
         let breaks = breaker.is_some();
         let meter = Meter::new(self.environment.clock, Arc::clone(&stats), throttle, breaker, autothrottler.clone());

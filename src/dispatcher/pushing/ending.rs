@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::time::{Instant, Timers};
 use actix::fut::wrap_future;
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message};
+use futures::future::join_all;
 use log::{debug, warn};
 use tokio::sync::oneshot;
 
@@ -95,11 +96,17 @@ where
             return;
         }
         self.ending.life = Life::Over;
-        let Some(reporter) = self.reporter.take() else { return self.stop(ctx) };
-        let (reply_to, reported) = oneshot::channel();
-        reporter.do_send(Finish(reply_to));
+        let reported = self.reporting.drain(..).map(|reporting| {
+            let (reply_to, reported) = oneshot::channel();
+            reporting.do_send(Finish(reply_to));
+            reported
+        });
+        let reported: Vec<_> = reported.collect();
+        if reported.is_empty() {
+            return self.stop(ctx);
+        }
         // An error means that there is no reporter any more.
-        ctx.spawn(wrap_future::<_, Self>(reported).map(|_, dispatcher, ctx| dispatcher.stop(ctx)));
+        ctx.spawn(wrap_future::<_, Self>(join_all(reported)).map(|_, dispatcher, ctx| dispatcher.stop(ctx)));
     }
 
     fn stop(&mut self, ctx: &mut Context<Self>) {

@@ -14,7 +14,6 @@ use crate::dispatcher::pools::{AddHandlerError, HandlerSource, Pool, RemoveHandl
 use crate::dispatcher::regulator::Regulate;
 use crate::dispatcher::shared::Gate;
 use crate::dispatcher::shutdown::Life;
-use crate::metrics::{Follow, Unfollow};
 use crate::pool::{EndPool, PoolChange, PoolEnvironment, PoolEvent, PoolState};
 use crate::queue::{Resume, Waiting};
 
@@ -187,6 +186,7 @@ where
         self.names.give_up(id);
         let was_running = pool.state == PoolState::Running;
         pool.state = PoolState::Ending;
+        self.observed.is_ending(id);
         pool.removing.push(reply_to);
         pool.control.do_send(EndPool::InTime);
         self.expects_handler = true;
@@ -218,10 +218,7 @@ where
                 }
             }
             PoolChange::Running { handler, gate, stats } => {
-                if let Some(reporter) = &self.reporter {
-                    let (handler, stats) = (handler.clone(), Arc::clone(&stats));
-                    reporter.do_send(Follow { pool: event.pool, handler, gate, stats });
-                }
+                self.observed.runs(event.pool, &handler, gate, &stats);
                 pool.handler = Some(handler);
                 (pool.gate, pool.stats) = (Some(gate), Some(stats));
                 // It may have been told to end meanwhile.
@@ -234,15 +231,14 @@ where
             PoolChange::Ending => {
                 let was_running = pool.state == PoolState::Running;
                 pool.state = PoolState::Ending;
+                self.observed.is_ending(event.pool);
                 if was_running && self.providers.are_left() && !self.is_running() {
                     self.begin_grace(ctx);
                 }
             }
             PoolChange::Ended => {
                 (pool.gate, pool.state) = (None, PoolState::Ended);
-                if let Some(reporter) = &self.reporter {
-                    reporter.do_send(Unfollow(event.pool));
-                }
+                self.observed.has_ended(event.pool);
                 pool.added(Err(AddHandlerError::NotMade));
                 let removing = std::mem::take(&mut pool.removing);
                 if !removing.is_empty() {

@@ -24,7 +24,7 @@ use super::shared::{Gate, Shared};
 use super::shutdown::{Ending, Life, Shutdown};
 use super::status::{DispatcherState, DispatcherStatus};
 use crate::config::DispatcherSettings;
-use crate::metrics::{Finish, Reporter};
+use crate::metrics::{Finish, Monitor, Observed, Reporter, Reporting, Statsd};
 use crate::pool::{Check, Clock, CloneRequest, EndPool, Extras, Names, ShowRequest, WorkerStatus};
 use crate::provider::Provider;
 use crate::queue::{Backlog, Expirer, Intake, QueueActor, QueueSampler, SeatView, Waiting};
@@ -53,8 +53,9 @@ where
     /// Whether the user has still to give it one: it was started without, or the last change was a removal.
     expects_handler: bool,
     queue: Option<QueueSide<Req, Res, Err>>,
-    /// `None` when nothing is reported, or for the last time.
-    reporter: Option<Addr<Reporter<Queued<Req, Res, Err>>>>,
+    observed: Arc<Observed>,
+    /// Until it is reported for the last time.
+    reporting: Vec<Addr<Reporting>>,
     ending: Ending,
     grace: Grace,
 }
@@ -81,6 +82,8 @@ where
     pub(crate) seed: u64,
     pub(crate) handlers: Vec<HandlerSource<Req, Res, Err>>,
     pub(crate) providers: Vec<Provider<Req, Res, Err>>,
+    pub(crate) reporters: Vec<Box<dyn Reporter>>,
+    pub(crate) monitors: Vec<Monitor>,
     /// Closed by being dropped with the dispatcher.
     pub(crate) _ended: oneshot::Sender<()>,
 }
@@ -128,6 +131,11 @@ where
     }
 
     pub(crate) fn new(plan: Plan<Req, Res, Err>) -> Self {
+        let Plan { name, settings, shared, backlog, .. } = &plan;
+        let (most_handlers, name) = (settings.most_reported_handlers, Arc::clone(name));
+        let observed = Arc::new(Observed::new(name, Arc::clone(shared), Arc::clone(backlog), most_handlers));
+        // From here on, not from when its actor comes to run: who starts one finds it there.
+        plan.monitors.iter().for_each(|monitor| monitor.watch(Arc::clone(&observed)));
         PushingDispatcher {
             plan,
             names: Arc::default(),
@@ -136,7 +144,8 @@ where
             providers: Providers::default(),
             expects_handler: true,
             queue: None,
-            reporter: None,
+            observed,
+            reporting: Vec::new(),
             ending: Ending::default(),
             grace: Grace::default(),
         }
@@ -165,15 +174,23 @@ where
         QueueSide { queue: queue.start(), expirer, regulation }
     }
 
-    fn start_reporter(&self) -> Option<Addr<Reporter<Queued<Req, Res, Err>>>> {
-        let Plan { name, settings, shared, backlog, .. } = &self.plan;
-        let statsd = &settings.metrics.as_ref()?.statsd;
-        let (shared, backlog) = (Arc::clone(shared), Arc::clone(backlog));
-        Reporter::start(name, shared, backlog, settings.update_interval, statsd)
-            .inspect_err(|error| {
-                warn!("dispatcher {name}: there is no thread for the metrics, so nothing is reported: {error}")
+    fn start_reporting(&mut self) -> Vec<Addr<Reporting>> {
+        let Plan { name, settings, reporters, .. } = &mut self.plan;
+        let statsd = settings.metrics.as_ref().and_then(|metrics| {
+            Statsd::start(name, &metrics.statsd)
+                .inspect_err(|error| {
+                    warn!("dispatcher {name}: there is no thread for StatsD, so nothing is reported there: {error}")
+                })
+                .ok()
+        });
+        let statsd = statsd.map(|statsd| -> Box<dyn Reporter> { Box::new(statsd) });
+        std::mem::take(reporters)
+            .into_iter()
+            .chain(statsd)
+            .map(|reporter| {
+                Reporting::new(Arc::clone(&self.observed), settings.update_interval, reporter).start()
             })
-            .ok()
+            .collect()
     }
 
     fn regulation(&self) -> Option<&Regulation<Queued<Req, Res, Err>>> {
@@ -217,7 +234,7 @@ where
     fn started(&mut self, ctx: &mut Self::Context) {
         debug!("dispatcher {}: started", self.plan.name);
         self.queue = Some(self.start_queue());
-        self.reporter = self.start_reporter();
+        self.reporting = self.start_reporting();
         for source in std::mem::take(&mut self.plan.handlers) {
             self.start_pool(source, None, ctx);
         }
@@ -264,10 +281,12 @@ where
                 regulator.do_send(Stop);
             }
         }
-        if let Some(reporter) = &self.reporter {
+        for reporting in &self.reporting {
             // Nobody waits for it any more.
-            reporter.do_send(Finish(oneshot::channel().0));
+            reporting.do_send(Finish(oneshot::channel().0));
         }
+        self.observed.is_over();
+        self.plan.monitors.iter().for_each(|monitor| monitor.leaves(self.observed.id()));
         info!("dispatcher {}: stopped", self.plan.name);
     }
 }

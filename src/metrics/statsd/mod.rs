@@ -5,6 +5,7 @@ mod courier;
 mod mailbox;
 mod names;
 mod packets;
+mod told;
 #[cfg(test)]
 mod tests;
 
@@ -16,25 +17,43 @@ use std::time::Duration;
 
 use contact::Pace;
 use courier::{Courier, LookUp};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use mailbox::Mailbox;
 use names::Names;
 use packets::Packets;
+use told::Told;
 
-use super::Metric;
+use super::namesakes::Namesake;
+use super::share::Share;
+use super::{Metric, MetricName, Report, Reporter, Value};
 use crate::config::StatsDSettings;
 
+/// More times than that are not told of one kind in a report: enough for a 99th percentile, and together they are some 15 kB on
+/// the wire, of which several fit into the buffer of the socket where they arrive.
+const MOST_TIMES: usize = 250;
+
+/// No last report is waited for for longer, in real time.
+const LAST_REPORT: Duration = Duration::from_secs(1);
+
 /// A dispatcher's way to StatsD. Nothing here blocks: what is reported waits, within bounds, for a thread that sends it.
+///
+/// Counters and times are told as what is new since they were told last. While StatsD cannot be reached nothing is told, so
+/// what happens meanwhile is in the first report after that.
 #[derive(Debug)]
-pub(super) struct Statsd {
+pub(crate) struct Statsd {
     names: Names,
     multi_metrics: bool,
     packet_buffer_size: usize,
     mailbox: Arc<Mailbox>,
+    told: Told,
+    /// The share of the times that is told.
+    times: f64,
+    /// The reports in which counters are told, and those in which gauges are.
+    counters: Share,
+    gauges: Share,
+    namesake: Namesake,
 }
-
-/// What is on its way when no more is reported.
-#[derive(Debug)]
-pub(super) struct OnItsWay(Arc<Mailbox>);
 
 /// Tells that the courier is gone, whatever ended it.
 struct Leaving(Arc<Mailbox>);
@@ -47,7 +66,7 @@ impl Drop for Leaving {
 
 impl Statsd {
     /// Starts the thread that sends.
-    pub(super) fn start(dispatcher: &str, settings: &StatsDSettings) -> io::Result<Self> {
+    pub(crate) fn start(dispatcher: &str, settings: &StatsDSettings) -> io::Result<Self> {
         let (host, port) = (settings.host.clone(), settings.port);
         let title = format!("dispatcher {dispatcher}: StatsD at {host}:{port}");
         let look_up = Box::new(move || Ok((host.as_str(), port).to_socket_addrs()?.collect()));
@@ -67,43 +86,87 @@ impl Statsd {
         let (courier, leaving) = (Courier::new(title, look_up, pace), Leaving(Arc::clone(&mailbox)));
         let body = move || courier.run(&leaving.0);
         thread::Builder::new().name(format!("statsd-{dispatcher}").replace('\0', "")).spawn(body)?;
+        let names = Names::new(&settings.namespace, dispatcher, machine);
+        let destination = format!("{}:{}/{}", settings.host, settings.port, names.name(None, ""));
         Ok(Statsd {
-            names: Names::new(&settings.namespace, dispatcher, machine),
+            names,
             multi_metrics: settings.multi_metrics,
             packet_buffer_size: settings.packet_buffer_size,
             mailbox,
+            told: Told::default(),
+            times: settings.event_sample_rate,
+            counters: Share::new(settings.default_sample_rate),
+            gauges: Share::new(settings.status_sample_rate),
+            namesake: Namesake::of(destination),
         })
     }
 
-    /// Whether a report would be sent soon. If not, what is to be reported is to grow until it is.
-    pub(super) fn has_room(&self) -> bool {
-        self.mailbox.has_room()
-    }
-
-    pub(super) fn report(&self, metrics: &[Metric]) {
-        let mut packets = Packets::new(self.multi_metrics, self.packet_buffer_size);
-        for Metric { handler, name, value } in metrics {
-            packets.add(&self.names.name(handler.as_deref(), name), value);
+    fn tell(&mut self, packets: &mut Packets, metric: &Metric, with_counters: bool, with_gauges: bool) {
+        let Some(name) = names::of(metric.name) else { return };
+        let name = self.names.name(metric.handler.as_deref(), name);
+        match &metric.value {
+            Value::Count(count) => {
+                let new = self.told.count(metric, *count, with_counters);
+                if new > 0 {
+                    packets.count(&name, new);
+                }
+            }
+            Value::Gauge(_) if !with_gauges => {}
+            Value::Gauge(own) => packets.gauge(&name, in_its_unit(metric.name, self.namesake.together(metric, *own))),
+            Value::Times(times) => {
+                let new = self.told.times(metric, times);
+                let told = ((new.count() as f64 * self.times).ceil() as usize).min(MOST_TIMES);
+                packets.times(&name, &new.representatives(told), told as f64 / new.count() as f64);
+            }
         }
-        self.mailbox.post(packets.finish());
+    }
+}
+
+/// A gauge as StatsD is told it.
+fn in_its_unit(name: MetricName, gauge: f64) -> f64 {
+    match name {
+        MetricName::ExpectedWait => (gauge * 1e6).round() / 1e3,
+        // It counts as opened until it is closed again.
+        MetricName::Circuit => gauge.min(1.0),
+        _ => gauge,
+    }
+}
+
+impl Reporter for Statsd {
+    fn report(&mut self, report: &Report<'_>) {
+        // A last one is sent if it can be.
+        if !self.mailbox.has_room() && !report.is_last {
+            return;
+        }
+        let with_counters = self.counters.takes_next() || report.is_last;
+        let with_gauges = self.gauges.takes_next() || report.is_last;
+        self.namesake.publish(report.metrics);
+        let mut packets = Packets::new(self.multi_metrics, self.packet_buffer_size);
+        // Counters first: if the network loses something of a long report, then times, of which there are others.
+        let is_time = |metric: &&Metric| matches!(metric.value, Value::Times(_));
+        for metric in report.metrics.iter().filter(|metric| !is_time(metric)) {
+            self.tell(&mut packets, metric, with_counters, with_gauges);
+        }
+        for metric in report.metrics.iter().filter(is_time) {
+            self.tell(&mut packets, metric, with_counters, with_gauges);
+        }
+        self.told.forget_others();
+        let packets = packets.finish();
+        if !packets.is_empty() {
+            self.mailbox.post(packets);
+        }
     }
 
-    /// No more is reported.
-    pub(super) fn close(&self) -> OnItsWay {
+    fn finish(&mut self) -> BoxFuture<'static, ()> {
         self.mailbox.close();
-        OnItsWay(Arc::clone(&self.mailbox))
+        let mailbox = Arc::clone(&self.mailbox);
+        // What waits is not the arbiter. An error means that it ends.
+        tokio::task::spawn_blocking(move || mailbox.wait_until_left(LAST_REPORT)).map(drop).boxed()
     }
 }
 
 impl Drop for Statsd {
     fn drop(&mut self) {
         self.mailbox.close();
-    }
-}
-
-impl OnItsWay {
-    /// Blocks until it has been sent, or given up, but no longer than this. Returns whether it has.
-    pub(super) fn wait(&self, longest: Duration) -> bool {
-        self.0.wait_until_left(longest)
     }
 }

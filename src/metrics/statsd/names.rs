@@ -1,5 +1,45 @@
 //! What metrics are called.
 
+use crate::dispatcher::RejectionReason;
+use crate::metrics::MetricName;
+
+/// What StatsD calls a metric; `None` for one that it is not told.
+///
+/// The names are those of the original, as far as it had them.
+pub(super) fn of(name: MetricName) -> Option<&'static str> {
+    Some(match name {
+        MetricName::Received => "work.received",
+        MetricName::Completed | MetricName::HandlerCompleted => "work.completed",
+        MetricName::Failed | MetricName::HandlerFailed => "work.failed",
+        MetricName::TimedOut | MetricName::HandlerTimedOut => "work.timedOut",
+        MetricName::Rejected => "work.rejected",
+        MetricName::RejectedBecause(reason) => match reason {
+            RejectionReason::OverCapacity => "work.rejectedBy.overCapacity",
+            RejectionReason::WaitedTooLong => "work.rejectedBy.waitedTooLong",
+            RejectionReason::QueueFull => "work.rejectedBy.queueFull",
+            RejectionReason::DeadlineCannotBeMet => "work.rejectedBy.deadlineCannotBeMet",
+            RejectionReason::NoHandlers => "work.rejectedBy.noHandlers",
+            RejectionReason::ShuttingDown => "work.rejectedBy.shuttingDown",
+        },
+        MetricName::Shed => "work.shedded",
+        MetricName::Abandoned => "work.abandoned",
+        MetricName::QueueLength => "queue.length",
+        MetricName::DropRate => "queue.dropRate",
+        MetricName::BurstMode => "queue.burstMode",
+        MetricName::ExpectedWait => "queue.expectedWait",
+        MetricName::WaitTime => "queue.waitTime",
+        MetricName::HandlerCancelled => "work.cancelled",
+        MetricName::HandlerRetried => "work.retried",
+        MetricName::HandlerHedged => "work.hedged",
+        MetricName::ProcessTime => "work.processTime",
+        MetricName::ConcurrencyLimit => "pool.size",
+        MetricName::Busy => "pool.utilized",
+        MetricName::Circuit => "worker.circuitBreakerOpened",
+        // The sum of pool.utilized, and what worker.circuitBreakerOpened shows.
+        MetricName::InFlight | MetricName::CircuitOpened => return None,
+    })
+}
+
 /// What metrics are called: `NAMESPACE.DISPATCHER.HOST.NAME`, or with a handler before the name.
 #[derive(Debug)]
 pub(super) struct Names {
@@ -13,6 +53,7 @@ impl Names {
         Names { prefix: parts.map(clean).collect::<Vec<_>>().join(".") }
     }
 
+    /// `name` is what [`of`] says.
     pub(super) fn name(&self, handler: Option<&str>, name: &str) -> String {
         match handler {
             Some(handler) => format!("{}.{}.{name}", self.prefix, clean(handler)),

@@ -1,8 +1,8 @@
 //! Metrics as StatsD reads them: lines, and packets of lines.
 
 use std::fmt::Write;
+use std::time::Duration;
 
-use crate::metrics::Value;
 
 /// The most that UDP carries; a line that is longer could not be sent at all.
 const LONGEST_LINE: usize = 65_507;
@@ -23,20 +23,25 @@ impl Packets {
         Packets { multi, size, full: Vec::new(), open: String::new() }
     }
 
-    pub(super) fn add(&mut self, name: &str, value: &Value) {
-        match value {
-            Value::Count(count) => self.line(format!("{name}:{count}|c")),
-            Value::Gauge(gauge) => self.line(format!("{name}:{gauge}|g")),
-            Value::Times(samples) => {
-                for time in &samples.times {
-                    let mut line = format!("{name}:{}|ms", time.as_micros() as f64 / 1e3);
-                    if samples.rate < 1.0 {
-                        // Writing to a string does not fail.
-                        let _ = write!(line, "|@{}", samples.rate);
-                    }
-                    self.line(line);
-                }
+    /// How often something happened since it was told last.
+    pub(super) fn count(&mut self, name: &str, count: u64) {
+        self.line(format!("{name}:{count}|c"));
+    }
+
+    /// How much of something there is.
+    pub(super) fn gauge(&mut self, name: &str, gauge: f64) {
+        self.line(format!("{name}:{gauge}|g"));
+    }
+
+    /// How long something took. The times are this share of those there were.
+    pub(super) fn times(&mut self, name: &str, times: &[Duration], share: f64) {
+        for time in times {
+            let mut line = format!("{name}:{}|ms", (time.as_secs_f64() * 1e6).round() / 1e3);
+            if share < 1.0 {
+                // Writing to a string does not fail.
+                let _ = write!(line, "|@{share}");
             }
+            self.line(line);
         }
     }
 
@@ -64,59 +69,61 @@ impl Packets {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::metrics::Samples;
 
-    fn packed(multi: bool, size: usize, metrics: &[(&str, Value)]) -> Vec<String> {
+    fn packed(multi: bool, size: usize, add: impl FnOnce(&mut Packets)) -> Vec<String> {
         let mut packets = Packets::new(multi, size);
-        metrics.iter().for_each(|(name, value)| packets.add(name, value));
+        add(&mut packets);
         packets.finish()
     }
 
-    fn line(value: Value) -> String {
-        packed(false, 64, &[("n", value)]).concat()
+    fn one(add: impl FnOnce(&mut Packets)) -> String {
+        packed(false, 64, add).concat()
     }
 
-    fn times(micros: &[u64], rate: f64) -> Value {
-        Value::Times(Samples { times: micros.iter().map(|n| Duration::from_micros(*n)).collect(), rate })
+    fn times(micros: &[u64], share: f64) -> String {
+        let times: Vec<_> = micros.iter().map(|n| Duration::from_micros(*n)).collect();
+        packed(true, 64, |packets| packets.times("n", &times, share)).concat()
+    }
+
+    fn counts(multi: bool, size: usize, count: u64) -> Vec<String> {
+        packed(multi, size, |packets| (1..=count).for_each(|n| packets.count("abc", n)))
     }
 
     #[test]
     fn each_kind_is_written_as_statsd_reads_it() {
-        assert_eq!(line(Value::Count(12)), "n:12|c");
-        assert_eq!(line(Value::Count(u64::MAX)), "n:18446744073709551615|c");
-        assert_eq!(line(Value::Gauge(7.0)), "n:7|g");
-        assert_eq!(line(Value::Gauge(0.625)), "n:0.625|g");
+        assert_eq!(one(|packets| packets.count("n", 12)), "n:12|c");
+        assert_eq!(one(|packets| packets.count("n", u64::MAX)), "n:18446744073709551615|c");
+        assert_eq!(one(|packets| packets.gauge("n", 7.0)), "n:7|g");
+        assert_eq!(one(|packets| packets.gauge("n", 0.625)), "n:0.625|g");
         // Never with an exponent, which not everybody reads.
-        assert_eq!(line(Value::Gauge(1e-7)), "n:0.0000001|g");
-        assert_eq!(line(times(&[1_234_567], 1.0)), "n:1234.567|ms");
-        assert_eq!(line(times(&[12_000], 0.25)), "n:12|ms|@0.25");
-        assert_eq!(packed(true, 64, &[("n", times(&[1, 0], 0.5))]), ["n:0.001|ms|@0.5\nn:0|ms|@0.5"]);
+        assert_eq!(one(|packets| packets.gauge("n", 1e-7)), "n:0.0000001|g");
+        assert_eq!(times(&[1_234_567], 1.0), "n:1234.567|ms");
+        assert_eq!(times(&[12_000], 0.25), "n:12|ms|@0.25");
+        assert_eq!(times(&[1, 0], 0.5), "n:0.001|ms|@0.5\nn:0|ms|@0.5");
     }
 
     #[test]
     fn a_packet_is_filled_to_its_size_and_no_further() {
-        let lines = [("abc", Value::Count(1)), ("abc", Value::Count(2)), ("abc", Value::Count(3))];
         // Each line has 7 bytes, and there is one between two.
-        assert_eq!(packed(true, 23, &lines), ["abc:1|c\nabc:2|c\nabc:3|c"]);
-        assert_eq!(packed(true, 22, &lines), ["abc:1|c\nabc:2|c", "abc:3|c"]);
-        assert_eq!(packed(true, 15, &lines), ["abc:1|c\nabc:2|c", "abc:3|c"]);
-        assert_eq!(packed(true, 14, &lines), ["abc:1|c", "abc:2|c", "abc:3|c"]);
+        assert_eq!(counts(true, 23, 3), ["abc:1|c\nabc:2|c\nabc:3|c"]);
+        assert_eq!(counts(true, 22, 3), ["abc:1|c\nabc:2|c", "abc:3|c"]);
+        assert_eq!(counts(true, 15, 3), ["abc:1|c\nabc:2|c", "abc:3|c"]);
+        assert_eq!(counts(true, 14, 3), ["abc:1|c", "abc:2|c", "abc:3|c"]);
     }
 
     #[test]
     fn without_multi_metrics_each_goes_alone() {
-        let lines = [("a", Value::Count(1)), ("b", Value::Gauge(2.0))];
-        assert_eq!(packed(false, 1024, &lines), ["a:1|c", "b:2|g"]);
-        assert_eq!(packed(true, 1024, &[]), Vec::<String>::new());
+        assert_eq!(counts(false, 1024, 2), ["abc:1|c", "abc:2|c"]);
+        assert_eq!(packed(true, 1024, |_| {}), Vec::<String>::new());
     }
 
     #[test]
     fn a_line_that_is_longer_goes_alone_and_one_that_cannot_be_sent_stays() {
         let (long, too_long) = ("x".repeat(100), "y".repeat(LONGEST_LINE));
-        let lines = [("a", Value::Count(1)), (&*long, Value::Count(2)), (&*too_long, Value::Count(3))];
-        assert_eq!(packed(true, 64, &lines), ["a:1|c".to_string(), format!("{long}:2|c")]);
+        let packets = packed(true, 64, |packets| {
+            [("a", 1), (&*long, 2), (&*too_long, 3)].map(|(name, count)| packets.count(name, count));
+        });
+        assert_eq!(packets, ["a:1|c".to_string(), format!("{long}:2|c")]);
     }
 }

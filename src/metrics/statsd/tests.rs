@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::config::{DispatcherSettings, MetricsSettings};
-use crate::dispatcher::{Queued, Shared};
-use crate::metrics::{Finish, Reporter, Value};
+use crate::dispatcher::{Queued, RejectionReason, Shared};
+use crate::metrics::{Finish, Observed, Reporting};
 use crate::queue::Backlog;
 
 /// Failures only take so long.
@@ -58,12 +58,21 @@ fn statsd(pace: Pace, look_up: impl FnMut() -> io::Result<Vec<SocketAddr>> + Sen
     Statsd::with("d", "web.1", &settings, "a test".to_owned(), Box::new(look_up), pace).unwrap()
 }
 
-fn counts(counts: impl IntoIterator<Item = u64>) -> Vec<Metric> {
-    counts.into_iter().map(|n| Metric { handler: None, name: "n", value: Value::Count(n) }).collect()
+/// Tells of a queue that has each of these lengths, by handlers that do not matter.
+fn report(statsd: &mut Statsd, lengths: impl IntoIterator<Item = u64>) {
+    let metric = |length| Metric { name: MetricName::QueueLength, handler: None, value: Value::Gauge(length as f64) };
+    let metrics: Vec<_> = lengths.into_iter().map(metric).collect();
+    statsd.report(&Report { dispatcher: "d", metrics: &metrics, is_last: false });
+}
+
+/// Waits until all has been sent, or given up; but no longer than this.
+fn end(statsd: &mut Statsd, longest: Duration) -> bool {
+    statsd.mailbox.close();
+    statsd.mailbox.wait_until_left(longest)
 }
 
 fn line(n: u64) -> String {
-    format!("kanaloa.d.web_1.n:{n}|c")
+    format!("kanaloa.d.web_1.queue.length:{n}|g")
 }
 
 fn unknown() -> io::Error {
@@ -85,10 +94,10 @@ fn in_turn(answers: Vec<Option<SocketAddr>>) -> (impl FnMut() -> io::Result<Vec<
 fn what_is_reported_arrives_in_order_and_before_the_end() {
     let (server, at) = server();
     let (look_up, asked) = in_turn(vec![Some(at)]);
-    let statsd = statsd(HASTY, look_up);
-    statsd.report(&counts([1, 2]));
-    statsd.report(&counts([3]));
-    assert!(statsd.close().wait(LONG));
+    let mut statsd = statsd(HASTY, look_up);
+    report(&mut statsd, [1, 2]);
+    report(&mut statsd, [3]);
+    assert!(end(&mut statsd, LONG));
     assert_eq!(rest(&server), [line(1), line(2), line(3)]);
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
@@ -97,18 +106,18 @@ fn what_is_reported_arrives_in_order_and_before_the_end() {
 fn what_cannot_be_sent_waits_until_the_name_is_known() {
     let (server, at) = server();
     let (look_up, _) = in_turn(vec![None, None, None, Some(at)]);
-    let statsd = statsd(HASTY, look_up);
-    statsd.report(&counts([1, 2]));
+    let mut statsd = statsd(HASTY, look_up);
+    report(&mut statsd, [1, 2]);
     assert_eq!([next(&server), next(&server)], [line(1), line(2)]);
 }
 
 #[test]
 fn while_there_is_no_way_nothing_piles_up_and_the_name_is_asked_for_once_more_at_the_end() {
     let (look_up, asked) = in_turn(vec![None]);
-    let statsd = statsd(PATIENT, look_up);
+    let mut statsd = statsd(PATIENT, look_up);
     let mut reports = 0;
-    while statsd.has_room() && reports < 10 {
-        statsd.report(&counts([1]));
+    while statsd.mailbox.has_room() && reports < 10 {
+        report(&mut statsd, [1]);
         reports += 1;
         while asked.load(Ordering::SeqCst) == 0 {
             thread::yield_now();
@@ -116,23 +125,22 @@ fn while_there_is_no_way_nothing_piles_up_and_the_name_is_asked_for_once_more_at
     }
     // One is at hand, two wait.
     assert_eq!(reports, 3);
-    assert!(statsd.close().wait(LONG));
+    assert!(end(&mut statsd, LONG));
     assert_eq!(asked.load(Ordering::SeqCst), 2);
-    assert!(!statsd.has_room());
+    assert!(!statsd.mailbox.has_room());
 }
 
 #[test]
 fn a_look_up_that_takes_its_time_is_not_waited_for() {
     let (held, holds) = std::sync::mpsc::channel::<()>();
-    let statsd = statsd(HASTY, move || {
+    let mut statsd = statsd(HASTY, move || {
         let _ = holds.recv();
         Err(unknown())
     });
-    statsd.report(&counts([1]));
-    let end = statsd.close();
-    assert!(!end.wait(Duration::from_millis(1)));
+    report(&mut statsd, [1]);
+    assert!(!end(&mut statsd, Duration::from_millis(1)));
     drop(held);
-    assert!(end.wait(LONG));
+    assert!(end(&mut statsd, LONG));
 }
 
 #[test]
@@ -146,10 +154,10 @@ fn the_end_is_told_when_the_last_report_has_been_sent() {
     actix::System::new().block_on(async {
         let settings = DispatcherSettings::default();
         let shared = Arc::new(Shared::new(1, &settings.work));
-        shared.count_refused();
+        shared.count_refused(RejectionReason::QueueFull);
         let backlog = Arc::new(Backlog::<Queued<(), (), ()>>::new(settings.queue.order));
-        let statsd_settings = MetricsSettings::new("a host").statsd;
-        let reporter = Reporter::new(statsd, shared, backlog, settings.update_interval, &statsd_settings).start();
+        let observed = Arc::new(Observed::new("d".into(), shared, backlog, settings.most_reported_handlers));
+        let reporter = Reporting::new(observed, settings.update_interval, Box::new(statsd)).start();
         let (reply_to, mut reported) = oneshot::channel();
         reporter.do_send(Finish(reply_to));
         for _ in 0..100 {
@@ -166,9 +174,9 @@ fn the_end_is_told_when_the_last_report_has_been_sent() {
 fn where_nobody_listens_the_next_address_is_tried() {
     let (server, at) = server();
     let deserted = deserted();
-    let statsd = statsd(PATIENT, move || Ok(vec![deserted, at]));
-    statsd.report(&counts([1, 2, 3]));
-    assert!(statsd.close().wait(LONG));
+    let mut statsd = statsd(PATIENT, move || Ok(vec![deserted, at]));
+    report(&mut statsd, [1, 2, 3]);
+    assert!(end(&mut statsd, LONG));
     // That the first was lost is known only afterwards.
     assert_eq!(rest(&server), [line(2), line(3)]);
 }
@@ -177,20 +185,20 @@ fn where_nobody_listens_the_next_address_is_tried() {
 fn ipv4_comes_first() {
     let (server, at) = server();
     let v6 = SocketAddr::new(std::net::Ipv6Addr::LOCALHOST.into(), at.port());
-    let statsd = statsd(PATIENT, move || Ok(vec![v6, at]));
-    statsd.report(&counts([1]));
-    assert!(statsd.close().wait(LONG));
+    let mut statsd = statsd(PATIENT, move || Ok(vec![v6, at]));
+    report(&mut statsd, [1]);
+    assert!(end(&mut statsd, LONG));
     assert_eq!(rest(&server), [line(1)]);
 }
 
 #[test]
 fn a_server_that_comes_back_gets_all_but_what_was_sent_before_it_was_missed() {
     let (server, at) = server();
-    let statsd = statsd(HASTY, move || Ok(vec![at]));
-    statsd.report(&counts([1]));
+    let mut statsd = statsd(HASTY, move || Ok(vec![at]));
+    report(&mut statsd, [1]);
     assert_eq!(next(&server), line(1));
     drop(server);
-    statsd.report(&counts([2, 3, 4]));
+    report(&mut statsd, [2, 3, 4]);
     let server = UdpSocket::bind(at).unwrap();
     server.set_read_timeout(Some(LONG)).unwrap();
     let mut last = 0;
@@ -207,9 +215,9 @@ fn an_address_that_has_changed_is_found_and_one_that_is_not_found_again_stands()
     let ((old, old_at), (new, new_at)) = (server(), server());
     let (look_up, asked) = in_turn(vec![Some(old_at), Some(old_at), Some(new_at), None]);
     let always = Pace { retry: LONG, refresh: Duration::ZERO };
-    let statsd = statsd(always, look_up);
-    statsd.report(&counts([1, 2, 3, 4]));
-    assert!(statsd.close().wait(LONG));
+    let mut statsd = statsd(always, look_up);
+    report(&mut statsd, [1, 2, 3, 4]);
+    assert!(end(&mut statsd, LONG));
     assert_eq!((rest(&old), rest(&new)), (vec![line(1), line(2)], vec![line(3), line(4)]));
     assert_eq!(asked.load(Ordering::SeqCst), 4);
 }

@@ -157,7 +157,11 @@ impl<H: Handler> Duty<H> {
         times.since.get_or_insert(started.at);
         let is_first = course.as_ref().is_none_or(|course| !course.has_been_out);
         if is_first {
-            station.meter.waited(|| times.waited(started.at));
+            station.meter.waited(times.waited(started.at));
+        } else if course.as_ref().is_some_and(|course| course.last.is_some()) {
+            station.meter.retried();
+        } else {
+            station.meter.hedged();
         }
         let (copies, spare) = if station.redelivery.concerns(course.as_deref()) {
             if is_first {

@@ -1,0 +1,241 @@
+//! A dispatcher as those see it who report it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::{CircuitDecision, DispatcherSnapshot, Distribution, HandlerSnapshot, LimitDecision};
+use crate::control::Outcome;
+use crate::dispatcher::{DispatcherState, Gate, Shared};
+use crate::pool::{CircuitChange, LimitChange, PoolStats};
+use crate::queue::{Backlog, GateView, PoolKey, Waiting};
+use crate::time::Instant;
+
+/// What handlers beyond `metrics.max-handlers` are called together.
+const OTHERS: &str = "other";
+
+/// A handler that has left is reported for so long: what it did last is to reach whoever asks every now and then.
+const REPORTED_AFTER: Duration = Duration::from_secs(300);
+
+/// But no more handlers than this that have left, since they may come and go all the time.
+const MOST_LEFT: usize = 100;
+
+/// A dispatcher as those see it who report it: all that is known of it, read from any thread without asking its actors.
+pub(crate) struct Observed {
+    name: Arc<str>,
+    id: u64,
+    shared: Arc<Shared>,
+    /// How many handlers are reported each by itself.
+    most_handlers: usize,
+    view: Box<dyn Fn(PoolKey) -> GateView + Send + Sync>,
+    handlers: Mutex<Handlers>,
+}
+
+#[derive(Default)]
+struct Handlers {
+    pools: Vec<Pool>,
+    left: Vec<Left>,
+    /// How long works waited for pools that are no more.
+    waits: Distribution,
+}
+
+struct Pool {
+    number: usize,
+    handler: Arc<str>,
+    gate: PoolKey,
+    stats: Arc<PoolStats>,
+    /// Whether it takes no more work.
+    is_ending: bool,
+}
+
+/// What pools did that are no more.
+struct Left {
+    at: Instant,
+    did: HandlerSnapshot,
+}
+
+impl std::fmt::Debug for Observed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Observed").field("name", &self.name).field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Observed {
+    pub(crate) fn new<T: Waiting>(
+        name: Arc<str>,
+        shared: Arc<Shared>,
+        backlog: Arc<Backlog<T>>,
+        most_handlers: usize,
+    ) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Observed {
+            name,
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            shared,
+            most_handlers,
+            view: Box::new(move |gate| backlog.view(gate)),
+            handlers: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// There is a handler, or there is another in the place of one that is gone.
+    pub(crate) fn runs(&self, number: usize, handler: &str, gate: PoolKey, stats: &Arc<PoolStats>) {
+        let handlers = &mut *self.handlers.lock();
+        // One that was made anew counts on.
+        if handlers.pools.iter().any(|pool| pool.number == number) {
+            return;
+        }
+        let handler = handlers.reported_as(handler, self.most_handlers);
+        handlers.pools.push(Pool { number, handler, gate, stats: Arc::clone(stats), is_ending: false });
+    }
+
+    /// The handler of this pool takes no more work.
+    pub(crate) fn is_ending(&self, number: usize) {
+        let mut handlers = self.handlers.lock();
+        handlers.pools.iter_mut().filter(|pool| pool.number == number).for_each(|pool| pool.is_ending = true);
+    }
+
+    /// This pool is no more.
+    pub(crate) fn has_ended(&self, number: usize) {
+        let handlers = &mut *self.handlers.lock();
+        if let Some(at) = handlers.pools.iter().position(|pool| pool.number == number) {
+            let pool = handlers.pools.remove(at);
+            handlers.leaves(&pool, Instant::now());
+        }
+    }
+
+    /// The dispatcher is no more.
+    pub(crate) fn is_over(&self) {
+        let handlers = &mut *self.handlers.lock();
+        for pool in std::mem::take(&mut handlers.pools) {
+            handlers.leaves(&pool, Instant::now());
+        }
+    }
+
+    /// Whether all its works have ended.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let totals = self.shared.totals();
+        totals.queued == 0 && totals.in_flight == 0
+    }
+
+    pub(crate) fn snapshot(&self) -> DispatcherSnapshot {
+        let now = Instant::now();
+        let handlers = &mut *self.handlers.lock();
+        handlers.left.retain(|left| now.saturating_duration_since(left.at) < REPORTED_AFTER);
+        let admission = Arc::clone(&*self.shared.admission());
+        DispatcherSnapshot {
+            name: Arc::clone(&self.name),
+            id: self.id,
+            state: match self.shared.gate() {
+                Gate::Open if handlers.pools.is_empty() => DispatcherState::Starting,
+                Gate::Open => DispatcherState::Running,
+                Gate::NoHandlers => DispatcherState::NoHandlers,
+                Gate::ShuttingDown => DispatcherState::ShuttingDown,
+            },
+            totals: self.shared.totals(),
+            rejections: self.shared.rejections(),
+            drop_rate: admission.drop_rate(),
+            expected_wait: admission.expected_wait(self.shared.queued()),
+            admission,
+            wait_time: handlers.wait_time(),
+            handlers: handlers.snapshots(now, &self.view),
+        }
+    }
+}
+
+impl Handlers {
+    /// Under which name a handler that comes is reported.
+    fn reported_as(&self, handler: &str, most: usize) -> Arc<str> {
+        let known = self.pools.iter().map(|pool| &pool.handler).chain(self.left.iter().map(|left| &left.did.name));
+        let mut names: HashSet<_> = known.collect();
+        if let Some(name) = names.get(&Arc::from(handler)) {
+            return Arc::clone(name);
+        }
+        names.remove(&Arc::from(OTHERS));
+        if names.len() < most { handler.into() } else { OTHERS.into() }
+    }
+
+    fn leaves(&mut self, pool: &Pool, now: Instant) {
+        self.waits.merge(&pool.stats.wait_time.read());
+        let mut did = pool.snapshot(now);
+        did.left();
+        match self.left.iter_mut().find(|left| left.did.name == did.name) {
+            Some(left) => {
+                did.merge(&left.did);
+                *left = Left { at: now, did };
+            }
+            None => self.left.push(Left { at: now, did }),
+        }
+        if self.left.len() > MOST_LEFT {
+            self.left.remove(0);
+        }
+    }
+
+    fn wait_time(&self) -> Distribution {
+        let mut all = self.waits.clone();
+        self.pools.iter().for_each(|pool| all.merge(&pool.stats.wait_time.read()));
+        all
+    }
+
+    fn snapshots(&self, now: Instant, view: &dyn Fn(PoolKey) -> GateView) -> Vec<HandlerSnapshot> {
+        let mut places = HashMap::new();
+        let mut snapshots: Vec<HandlerSnapshot> = Vec::new();
+        let pools = self.pools.iter().map(|pool| {
+            let (mut snapshot, view) = (pool.snapshot(now), view(pool.gate));
+            (snapshot.busy, snapshot.stuck) = (view.busy, view.stuck);
+            snapshot
+        });
+        let left = self.left.iter().map(|left| left.did.clone());
+        for snapshot in pools.chain(left) {
+            match places.get(&snapshot.name) {
+                Some(place) => {
+                    let known: &mut HandlerSnapshot = &mut snapshots[*place];
+                    known.merge(&snapshot);
+                }
+                None => {
+                    places.insert(Arc::clone(&snapshot.name), snapshots.len());
+                    snapshots.push(snapshot);
+                }
+            }
+        }
+        snapshots
+    }
+}
+
+impl Pool {
+    fn snapshot(&self, now: Instant) -> HandlerSnapshot {
+        let stats = &self.stats;
+        let ago = |at| now.saturating_duration_since(at);
+        HandlerSnapshot {
+            name: Arc::clone(&self.handler),
+            handlers: 1,
+            completed: stats.attempts(Outcome::Success),
+            failed: stats.failed(),
+            timed_out: stats.attempts(Outcome::Timeout),
+            cancelled: stats.cancelled(),
+            retried: stats.retried(),
+            hedged: stats.hedged(),
+            process_time: stats.process_times.read(),
+            limit: if self.is_ending { 0 } else { stats.limit() },
+            busy: 0,
+            stuck: 0,
+            circuit: stats.circuit(),
+            circuit_opened: stats.opened(),
+            limit_change: stats
+                .limit_change()
+                .map(|LimitChange { at, from, to }| LimitDecision { ago: ago(at), from, to }),
+            circuit_change: stats.circuit_change().map(|CircuitChange { at, to }| CircuitDecision { ago: ago(at), to }),
+        }
+    }
+}
