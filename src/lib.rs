@@ -67,8 +67,8 @@ mod time;
 pub use dispatcher::{
     AddHandlerError, Call, CallError, CopyFailure, DispatcherBuilder, DispatcherHandle, DispatcherState,
     DispatcherStatus, Failure, FailureCounts, HandBack, HandlerSource, ItemResult, NoSuchPriority, Priority, Progress,
-    Pull, PullingBuilder, PullingDispatcher, PullingHandle, Push, PushingDispatcher, Rejection, RejectionReason, Rejections,
-    RemoveHandlerError, RunEnd, Shutdown, Source, StartError, Stopped, Summary, Timeout, Totals, Work,
+    Pull, PullingBuilder, PullingDispatcher, PullingHandle, Push, PushingDispatcher, Rejection, RejectionReason,
+    Rejections, RemoveHandlerError, RunEnd, Shutdown, Source, StartError, Stopped, Summary, Timeout, Totals, Work,
 };
 pub use handler::{
     ActorHandler, Answer, BlockingFn, CallContext, ContextFn, Handler, HandlerError, HandlerFn, Instruction,

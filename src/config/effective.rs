@@ -187,7 +187,9 @@ fn idle(settings: &DispatcherSettings, key: &str) -> Option<&'static str> {
                 }
             },
         },
-        "metrics" if !is_switch && key != keys::MOST_REPORTED_HANDLERS && settings.metrics.is_none() => Some("metrics are off"),
+        "metrics" if !is_switch && key != keys::MOST_REPORTED_HANDLERS && settings.metrics.is_none() => {
+            Some("metrics are off")
+        }
         "work-settings" => idle_of_work(&settings.work, key),
         _ => None,
     }

@@ -21,8 +21,8 @@ use super::queued::Queued;
 use super::shared::Shared;
 use crate::config::{DispatcherSettings, QueueOrder, SettingsError};
 use crate::handler::{Handler, HandlerError, IntoHandler, IntoReply};
-use crate::pool::{Check, Clock, CloneRequest, Extras, ShowRequest};
 use crate::metrics::{Monitor, Reporter};
+use crate::pool::{Check, Clock, CloneRequest, Extras, ShowRequest};
 use crate::provider::{HandlerProvider, Provider};
 use crate::queue::{Backlog, Intake};
 

@@ -14,7 +14,7 @@ use super::door::Door;
 use super::error::{CallError, Rejection};
 use super::pools::{AddHandlerError, HandlerSource, RemoveHandlerError};
 use super::pushing::{AddHandler, GetStatus, GetWorkers, PushingDispatcher, RemoveHandler};
-use super::shared::{Shared, Totals};
+use super::shared::{Rejections, Shared, Totals};
 use super::shutdown::{ShutDown, Shutdown};
 use super::status::DispatcherStatus;
 use super::work::Work;
@@ -95,6 +95,11 @@ where
     /// How many works there were of each kind since the start; also after the end.
     pub fn totals(&self) -> Totals {
         self.inner.door.totals()
+    }
+
+    /// How many works were rejected since the start, by reason; also after the end.
+    pub fn rejections(&self) -> Rejections {
+        self.inner.door.shared().rejections()
     }
 
     /// Asks the dispatcher what it is doing.

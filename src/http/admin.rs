@@ -11,11 +11,13 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::reverse_proxy::Overview;
 use super::server::{Client, Serve};
 use super::status::ProxyStatus;
+use crate::metrics::PROMETHEUS_MEDIA_TYPE;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const METRICS: HeaderValue = HeaderValue::from_static(PROMETHEUS_MEDIA_TYPE);
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Answers `/healthz`, `/readyz` and `/status`.
+/// Answers `/healthz`, `/readyz`, `/status` and `/metrics`.
 #[derive(Clone)]
 pub(crate) struct Admin {
     overview: Overview,
@@ -46,8 +48,9 @@ impl Serve for Admin {
                 "/healthz" => answer(StatusCode::OK, TEXT, "alive\n"),
                 "/readyz" => ready(&overview.status().await),
                 "/status" => status(&overview.status().await),
-                "/" => answer(StatusCode::OK, TEXT, "/healthz\n/readyz\n/status\n"),
-                _ => answer(StatusCode::NOT_FOUND, TEXT, "not here: see /healthz, /readyz and /status\n"),
+                "/metrics" => answer(StatusCode::OK, METRICS, overview.monitor.prometheus()),
+                "/" => answer(StatusCode::OK, TEXT, "/healthz\n/readyz\n/status\n/metrics\n"),
+                _ => answer(StatusCode::NOT_FOUND, TEXT, "not here: see /healthz, /readyz, /status and /metrics\n"),
             }
         }
     }

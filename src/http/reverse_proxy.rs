@@ -17,6 +17,7 @@ use super::proxy::{Proxy, Routes, RoutesError};
 use super::server::{BindError, Serve, Server, TlsError, bind, tls};
 use super::settings::{ProxySettings, ServerSettings};
 use super::status::ProxyStatus;
+use crate::metrics::Monitor;
 
 /// A reverse proxy that runs.
 ///
@@ -53,6 +54,7 @@ pub struct ReverseProxy {
 pub(crate) struct Overview {
     pub(crate) proxy: Proxy,
     pub(crate) server: Arc<Server>,
+    pub(crate) monitor: Monitor,
     pub(crate) is_draining: Arc<AtomicBool>,
     pub(crate) started: Instant,
 }
@@ -120,7 +122,8 @@ impl ReverseProxy {
         let admin_listener = settings.admin.map(bind).transpose().map_err(Cause::Admin)?;
         let own_arbiters: Vec<_> = (1..settings.threads.max(1)).map(|_| Arbiter::new()).collect();
         let arbiters: Vec<_> = [home.clone()].into_iter().chain(own_arbiters.iter().map(Arbiter::handle)).collect();
-        let routes = Routes::start(&settings.routes, None, &arbiters).await.map_err(Cause::Routes)?;
+        let monitor = Monitor::new();
+        let routes = Routes::start(&settings.routes, None, &arbiters, &monitor).await.map_err(Cause::Routes)?;
         let proxy = Proxy::new(routes, settings.server.clone());
         let server = Server::new(settings.server.clone(), tls);
         let mut listeners = Vec::new();
@@ -128,7 +131,7 @@ impl ReverseProxy {
             let listener = listener.try_clone().map_err(Cause::Listener)?;
             listeners.push(Listening::start(arbiter, Arc::clone(&server), listener, proxy.clone()));
         }
-        let overview = Overview { proxy, server, is_draining: Arc::default(), started: Instant::now() };
+        let overview = Overview { proxy, server, monitor, is_draining: Arc::default(), started: Instant::now() };
         let mut admin_address = None;
         let mut admin = None;
         if let Some(listener) = admin_listener {
@@ -164,6 +167,11 @@ impl ReverseProxy {
         self.settings.lock().clone()
     }
 
+    /// Watches its dispatchers.
+    pub fn monitor(&self) -> &Monitor {
+        &self.overview.monitor
+    }
+
     /// What it is doing.
     pub async fn status(&self) -> ProxyStatus {
         self.overview.status().await
@@ -183,7 +191,9 @@ impl ReverseProxy {
     pub async fn reload(&self, settings: ProxySettings) -> Result<Vec<&'static str>, ProxyError> {
         let tls = settings.tls.as_ref().map(tls).transpose().map_err(Cause::Tls)?;
         let current = self.overview.proxy.routes();
-        let routes = Routes::start(&settings.routes, Some(&current), &self.arbiters).await.map_err(Cause::Routes)?;
+        let routes = Routes::start(&settings.routes, Some(&current), &self.arbiters, self.monitor())
+            .await
+            .map_err(Cause::Routes)?;
         self.overview.proxy.replace(routes, settings.server.clone());
         self.overview.server.replace(settings.server.clone(), tls);
         let mut known = self.settings.lock();

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::proxy::Route;
 use super::reverse_proxy::Overview;
-use crate::{CircuitState, DispatcherState, DispatcherStatus, PoolState, PoolStatus, Totals};
+use crate::{CircuitState, DispatcherState, DispatcherStatus, PoolState, PoolStatus, Rejections, Totals};
 
 /// What can be seen of a reverse proxy at one moment; `/status` shows it as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -43,6 +43,8 @@ pub struct RouteStatus {
     pub state: &'static str,
     /// Requests since the start of its dispatcher. Those that are `in_flight` wait for the head of an answer.
     pub requests: Totals,
+    /// Those that were rejected, by reason.
+    pub rejected_because: Rejections,
     /// The share of requests refused lately: 0 to 1.
     pub drop_rate: f64,
     /// How long a request that came now would wait; `None` while that is not known.
@@ -107,6 +109,7 @@ impl RouteStatus {
             methods: matches.methods.iter().map(ToString::to_string).collect(),
             state: status.as_ref().map_or("stopped", |status| state(status.state)),
             requests: route.dispatcher.totals(),
+            rejected_because: route.dispatcher.rejections(),
             drop_rate: status.as_ref().map_or(0.0, |status| status.drop_rate),
             expected_wait_ms: status.as_ref().and_then(|status| status.expected_wait).map(ms),
             upstreams: status.map_or_else(Vec::new, upstreams),

@@ -244,7 +244,10 @@ mod tests {
     #[test]
     fn number_and_sum_are_exact_and_percentiles_within_a_bucket() {
         let all = of((1..=1000).map(|n| n * 1000));
-        assert_eq!((all.count(), all.sum(), all.mean()), (1000, Duration::from_millis(500_500), Some(Duration::from_micros(500_500))));
+        assert_eq!(
+            (all.count(), all.sum(), all.mean()),
+            (1000, Duration::from_millis(500_500), Some(Duration::from_micros(500_500)))
+        );
         for (share, ms) in [(0.0, 1.0), (0.5, 500.0), (0.9, 900.0), (0.99, 990.0), (1.0, 1000.0)] {
             let found = all.percentile(share).unwrap().as_secs_f64() * 1e3;
             assert!((found / ms - 1.0).abs() <= 1.0 / 31.0, "{share}: {found}");

@@ -175,7 +175,8 @@ impl<H: Handler> WorkerPool<H> {
         let stats = Arc::new(PoolStats::default());
         stats.set_limit(limit);
         let title = format!("dispatcher {}: handler {name}", self.environment.owner);
-        let autothrottler = Autothrottler::new(title.clone(), ctx.address().recipient(), settings, Arc::clone(&stats)).start();
+        let autothrottler =
+            Autothrottler::new(title.clone(), ctx.address().recipient(), settings, Arc::clone(&stats)).start();
         let breaker = settings.circuit_breaker.as_ref().map(|settings| Breaker::new(rules(settings)));
         let breaks = breaker.is_some();
         let meter = Meter::new(self.environment.clock, Arc::clone(&stats), throttle, breaker, autothrottler.clone());

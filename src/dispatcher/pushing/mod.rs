@@ -187,9 +187,7 @@ where
         std::mem::take(reporters)
             .into_iter()
             .chain(statsd)
-            .map(|reporter| {
-                Reporting::new(Arc::clone(&self.observed), settings.update_interval, reporter).start()
-            })
+            .map(|reporter| Reporting::new(Arc::clone(&self.observed), settings.update_interval, reporter).start())
             .collect()
     }
 

@@ -15,6 +15,7 @@ use super::route::Route;
 use super::upstream::{Answered, Manner, UpstreamError, UpstreamSource};
 use crate::http::route::table::Table;
 use crate::http::settings::{RouteSettings, Scheme, Upstream, Upstreams};
+use crate::metrics::Monitor;
 use crate::{DispatcherHandle, DnsProvider, HandlerSource, InvalidDnsName, PushingDispatcher, StartError};
 
 pub(crate) type Dispatcher = DispatcherHandle<Outgoing, Answered, UpstreamError>;
@@ -42,7 +43,7 @@ pub(crate) enum RoutesError {
 
 impl Routes {
     /// Starts what is new and takes over the rest from `previous`. Dispatchers and upstreams are spread over `arbiters`, of
-    /// which there must be one.
+    /// which there must be one; dispatchers are watched by `monitor`.
     ///
     /// # Errors
     ///
@@ -51,6 +52,7 @@ impl Routes {
         settings: &[RouteSettings],
         previous: Option<&Routes>,
         arbiters: &[ArbiterHandle],
+        monitor: &Monitor,
     ) -> Result<Self, RoutesError> {
         let mut routes = Vec::new();
         let mut changes = Vec::new();
@@ -65,7 +67,7 @@ impl Routes {
                     changes.push((Arc::clone(old), settings, clients, place));
                     old.dispatcher.clone()
                 }
-                None => start(settings, clients, place)?,
+                None => start(settings, clients, place, monitor)?,
             };
             let route = Route::new(settings.clone(), dispatcher);
             if old.is_none() {
@@ -124,10 +126,16 @@ fn clients(settings: &RouteSettings) -> Result<Clients, RoutesError> {
         .map_err(|source| RoutesError::Trust { route: settings.dispatcher.clone(), source })
 }
 
-fn start(settings: &RouteSettings, clients: Clients, place: Place<'_>) -> Result<Dispatcher, RoutesError> {
+fn start(
+    settings: &RouteSettings,
+    clients: Clients,
+    place: Place<'_>,
+    monitor: &Monitor,
+) -> Result<Dispatcher, RoutesError> {
     let manner = Arc::new(Manner::of(settings));
     let mut builder = PushingDispatcher::builder(&settings.dispatcher)
         .settings(settings.settings.clone())
+        .monitor(monitor)
         .clone_requests_by(|outgoing: &Outgoing| outgoing.again());
     match &settings.upstreams {
         Upstreams::Fixed(upstreams) => {

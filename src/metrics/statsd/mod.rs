@@ -5,7 +5,6 @@ mod courier;
 mod mailbox;
 mod names;
 mod packets;
-mod told;
 #[cfg(test)]
 mod tests;
 
@@ -22,10 +21,10 @@ use futures::future::BoxFuture;
 use mailbox::Mailbox;
 use names::Names;
 use packets::Packets;
-use told::Told;
 
 use super::namesakes::Namesake;
 use super::share::Share;
+use super::told::Told;
 use super::{Metric, MetricName, Report, Reporter, Value};
 use crate::config::StatsDSettings;
 

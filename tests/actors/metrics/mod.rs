@@ -34,6 +34,15 @@ impl Statsd {
         String::from_utf8(packet[..length].to_vec()).unwrap()
     }
 
+    /// Waits for packets until each of these names is in one of them.
+    fn next_with(&self, names: &[&str]) -> Vec<String> {
+        let mut packets = Vec::new();
+        while !names.iter().all(|name| packets.iter().any(|packet: &String| packet.contains(name))) {
+            packets.push(self.next());
+        }
+        lines(&packets)
+    }
+
     /// What has arrived and was not read.
     fn packets(&self) -> Vec<String> {
         self.0.set_nonblocking(true).unwrap();
@@ -107,6 +116,24 @@ fn sums(lines: &[String]) -> BTreeMap<String, u64> {
 
 fn sums_are<const N: usize>(lines: &[String], expected: [(&str, u64); N]) {
     assert_eq!(sums(lines), expected.map(|(name, sum)| (name.to_owned(), sum)).into());
+}
+
+/// Each is known to within 3.2 %.
+fn are_about(times: &[String], expected: &[f64]) -> Vec<f64> {
+    let times: Vec<f64> = times.iter().map(|time| time.parse().unwrap()).collect();
+    assert_eq!(times.len(), expected.len(), "{times:?}");
+    for (time, expected) in times.iter().zip(expected) {
+        assert!((time - expected).abs() <= expected * 0.032, "{times:?}");
+    }
+    times
+}
+
+/// Each is known to within 3.2 %, and their sum exactly.
+fn are_all(times: &[String], expected: &[f64]) {
+    let times = are_about(times, expected);
+    let (sum, expected): (f64, f64) = (times.iter().sum(), expected.iter().sum());
+    // Each is written in whole microseconds.
+    assert!((sum - expected).abs() <= 0.0005 * times.len() as f64 + 1e-9, "{times:?}");
 }
 
 type Shop = DispatcherHandle<u64, u64, u64>;

@@ -1,11 +1,11 @@
-//! What StatsD has been told.
+//! What a reporter has told already.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::metrics::{Distribution, Metric, MetricName};
+use super::{Distribution, Metric, MetricName};
 
-/// What StatsD has been told of what only grows.
+/// What a reporter has told already of what only grows.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     before: HashMap<Key, Known>,
