@@ -9,6 +9,7 @@ pub mod regulator;
 pub mod response_times;
 pub mod throttle;
 pub mod user_shares;
+mod words;
 
 use std::time::Duration;
 

@@ -56,6 +56,16 @@ pub enum BreakerState {
     },
 }
 
+impl fmt::Display for BreakerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            BreakerState::Closed => f.write_str("closed"),
+            BreakerState::Open { cause, .. } => write!(f, "open: {cause}"),
+            BreakerState::HalfOpen { step } => write!(f, "half-open: trying {} % of the limit", STEPS[step]),
+        }
+    }
+}
+
 impl BreakerState {
     /// How many attempts may be in flight, of a concurrency limit: 0 while open, else at least 1.
     ///

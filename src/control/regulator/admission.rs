@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use super::Explanation;
 use super::drops::Drops;
 use super::expected_wait::Rule;
 
 /// Classes of importance: 0 (served best) to 5.
 const CLASSES: usize = 6;
+
+/// The class that most works are of, to which all times and places are meant.
+const ORDINARY_CLASS: u8 = 3;
 
 /// Decides, for each work that arrives, whether it is let in.
 ///
@@ -163,6 +167,57 @@ impl Admission {
         match &self.law {
             Law::Open | Law::Drops(_) => None,
             Law::ExpectedWait(rule) => Some(duration(rule.longest_wait(left.map(|left| left.as_secs_f64())))),
+        }
+    }
+
+    /// Whether more works than leave are being let in now, without refusing any, since that may not last: what the law
+    /// understands by a burst. False if it does not know.
+    ///
+    /// With expected wait: works have been waiting, not yet for so long that it is an overload, and none was refused
+    /// lately.
+    pub fn is_burst(&self) -> bool {
+        match &self.law {
+            Law::Open => false,
+            Law::ExpectedWait(rule) => self.drop_rate == 0.0 && rule.is_burst(),
+            Law::Drops(drops) => drops.is_burst(),
+        }
+    }
+
+    /// What it would make of a work of the ordinary class, 3, without a deadline of its own, that came now and found
+    /// so many ahead of it: in words, and the numbers for them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use kanaloa::control::regulator::Admission;
+    ///
+    /// let admission = Admission::starting(Duration::from_millis(100), 5);
+    /// assert_eq!(admission.explain(0).to_string(), "no process time is known yet: lets in up to 69 works");
+    /// ```
+    pub fn explain(&self, queued: usize) -> Explanation {
+        let (is_burst, drop_rate) = (self.is_burst(), self.drop_rate);
+        match &self.law {
+            Law::Open => Explanation::Open,
+            Law::ExpectedWait(rule) => match rule.wait(queued) {
+                None => Explanation::Unknown { places: self.room(ORDINARY_CLASS), drop_rate },
+                Some(wait) => Explanation::ExpectedWait {
+                    allowed: duration(rule.allowed_wait(None, f64::from(ORDINARY_CLASS))),
+                    wait: duration(wait),
+                    pause: duration(rule.pause()),
+                    leaving_rate: rule.leaving_rate(),
+                    doubles: rule.doubles(),
+                    is_burst,
+                    drop_rate,
+                },
+            },
+            Law::Drops(drops) => Explanation::Drops {
+                drop_rate,
+                by_chance: drops.are_by_chance(),
+                wait: duration(drops.delay()),
+                goal: drops.goal(),
+                is_burst,
+            },
         }
     }
 

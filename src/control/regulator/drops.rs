@@ -1,5 +1,7 @@
 //! Dropping a share of the works that arrive.
 
+use std::time::Duration;
+
 /// 2^64 divided by the golden ratio: multiples of it, modulo 2^64, fill the range more evenly than those of any other
 /// number, however many there are.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -11,6 +13,9 @@ pub(super) struct Drops {
     /// Seconds that works wait for the service, as the law estimates.
     delay: f64,
     spread: Spread,
+    /// How long they are to wait.
+    goal: Duration,
+    is_burst: bool,
 }
 
 /// How the works that are dropped lie among the others.
@@ -28,7 +33,13 @@ pub(super) enum Spread {
 impl Drops {
     /// `rate` is within 0 to 1.
     pub(super) fn new(rate: f64, delay: f64, spread: Spread) -> Self {
-        Drops { rate, delay, spread }
+        Drops { rate, delay, spread, goal: Duration::ZERO, is_burst: false }
+    }
+
+    /// The same, with what the law steers towards and whether it lets a burst through: it changes nothing, but can be
+    /// told.
+    pub(super) fn because(self, goal: Duration, is_burst: bool) -> Self {
+        Drops { goal, is_burst, ..self }
     }
 
     pub(super) fn rate(&self) -> f64 {
@@ -37,6 +48,18 @@ impl Drops {
 
     pub(super) fn delay(&self) -> f64 {
         self.delay
+    }
+
+    pub(super) fn goal(&self) -> Duration {
+        self.goal
+    }
+
+    pub(super) fn is_burst(&self) -> bool {
+        self.is_burst
+    }
+
+    pub(super) fn are_by_chance(&self) -> bool {
+        matches!(self.spread, Spread::Random { .. })
     }
 
     /// Whether the next work is dropped; `draw` tells how many draws there were before.

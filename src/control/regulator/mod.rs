@@ -10,6 +10,7 @@ mod admission;
 mod burst;
 mod drops;
 mod expected_wait;
+mod explanation;
 mod kanaloa;
 mod pie;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod samples;
 
 pub use admission::{Admission, Applicant, Refusal};
 pub use expected_wait::ExpectedWait;
+pub use explanation::Explanation;
 pub use kanaloa::{Kanaloa, KanaloaRules};
 pub use pie::{Pie, PieRules};
 

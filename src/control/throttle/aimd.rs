@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Throttle;
 use super::bounds::Bounds;
+use super::{Reason, Throttle};
 use crate::control::{Attempt, Outcome};
 
 /// The first limit, if it is not told a lower one.
@@ -52,6 +52,7 @@ const LONGEST_TIME: Duration = Duration::from_secs(5);
 pub struct Aimd {
     bounds: Bounds,
     limit: usize,
+    reason: Reason,
 }
 
 impl Aimd {
@@ -59,7 +60,7 @@ impl Aimd {
     /// 1, and a `max` below `min` as `min`.
     pub fn new(start: usize, min: usize, max: usize) -> Self {
         let bounds = Bounds::new(min, max).within(OWN_BOUNDS.0, OWN_BOUNDS.1);
-        Aimd { bounds, limit: bounds.clamp(start.min(START)) }
+        Aimd { bounds, limit: bounds.clamp(start.min(START)), reason: Reason::Starting }
     }
 }
 
@@ -70,18 +71,28 @@ impl Throttle for Aimd {
             Outcome::Timeout => true,
             Outcome::Failure | Outcome::Cancelled => return None,
         };
-        let before = self.limit;
-        if is_drop {
-            self.limit = (before as f64 * BACKOFF) as usize;
+        let (before, process_time) = (self.limit, attempt.process_time);
+        let (wanted, reason) = if is_drop {
+            let is_late = attempt.outcome == Outcome::Success;
+            let reason =
+                if is_late { Reason::AnsweredLate { process_time } } else { Reason::TimedOut { process_time } };
+            ((before as f64 * BACKOFF) as usize, reason)
         } else if attempt.in_flight.saturating_mul(2) >= before {
-            self.limit = before.saturating_add(1);
-        }
-        self.limit = self.bounds.clamp(self.limit);
+            (before.saturating_add(1), Reason::Answered { process_time })
+        } else {
+            (before, Reason::Resting { in_flight: attempt.in_flight })
+        };
+        self.limit = self.bounds.clamp(wanted);
+        self.reason = self.bounds.hold(wanted).unwrap_or(reason);
         (self.limit != before).then_some(self.limit)
     }
 
     fn limit(&self) -> usize {
         self.limit
+    }
+
+    fn reason(&self) -> Reason {
+        self.reason
     }
 }
 
@@ -155,5 +166,32 @@ mod tests {
         for outcome in [Outcome::Failure, Outcome::Cancelled] {
             assert_eq!(throttle.record(&ended(outcome, ms(10_000), 20)), None);
         }
+    }
+
+    #[test]
+    fn says_why() {
+        let mut throttle = Aimd::new(20, 1, 22);
+        assert_eq!(throttle.reason().to_string(), "starting: too few process times are known yet");
+        let cases = [
+            (Outcome::Success, 100, 9, "resting: less than half of the limit is in use, 9 in flight"),
+            (Outcome::Success, 100, 20, "growing: the last answer came in time, after 100 ms"),
+            (Outcome::Success, 250, 20, "growing: the last answer came in time, after 250 ms"),
+            (Outcome::Success, 100, 20, "held at the largest limit allowed, 22"),
+            // what says nothing changes nothing
+            (Outcome::Failure, 100, 20, "held at the largest limit allowed, 22"),
+            (Outcome::Timeout, 1_000, 20, "held at the smallest limit allowed, 20"),
+        ];
+        for (outcome, time, in_flight, expected) in cases {
+            throttle.record(&ended(outcome, ms(time), in_flight));
+            assert_eq!(throttle.reason().to_string(), expected);
+        }
+        let mut throttle = Aimd::new(20, 10, 200);
+        for in_flight in 20..60 {
+            throttle.record(&ended(Outcome::Success, ms(100), in_flight));
+        }
+        throttle.record(&ended(Outcome::Timeout, ms(3_000), 60));
+        assert_eq!(throttle.reason().to_string(), "cut: a call timed out after 3 s");
+        throttle.record(&ended(Outcome::Success, ms(5_100), 50));
+        assert_eq!(throttle.reason().to_string(), "cut: an answer took 5.1 s, which counts as lost");
     }
 }

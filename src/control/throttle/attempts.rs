@@ -31,6 +31,13 @@ fn all(start: usize, min: usize, max: usize, seed: u64) -> Vec<Box<dyn Throttle>
     ]
 }
 
+/// Whether it is one phrase that a person can read.
+fn is_phrase(text: &str) -> bool {
+    let is_plain = |c: char| c.is_alphanumeric() || " ,:;.%-".contains(c);
+    let starts_small = text.starts_with(|c: char| c.is_lowercase());
+    starts_small && !text.ends_with('.') && !text.contains("  ") && !text.contains("NaN") && text.chars().all(is_plain)
+}
+
 /// A stretch of attempts that are alike, and whether work waited meanwhile.
 #[derive(Debug, Clone)]
 struct Stretch {
@@ -64,7 +71,8 @@ fn stretch() -> impl Strategy<Value = Stretch> {
 }
 
 proptest! {
-    /// Whatever happens, the limit is at least 1 and within the bounds, and whoever is told of changes knows it.
+    /// Whatever happens, the limit is at least 1 and within the bounds, whoever is told of changes knows it, and it can
+    /// be told why.
     #[test]
     fn the_limit_stays_within_the_bounds_and_changes_are_told(
         start in 0..500_usize,
@@ -99,6 +107,7 @@ proptest! {
                 known = told.unwrap_or(known);
                 prop_assert_eq!(throttle.limit(), known);
                 prop_assert!((lowest..=highest).contains(&known), "{throttle:?}");
+                prop_assert!(is_phrase(&throttle.reason().to_string()), "{:?}", throttle.reason());
             }
         }
     }

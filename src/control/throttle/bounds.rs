@@ -1,5 +1,7 @@
 //! The concurrency limits that a throttle may choose.
 
+use super::Reason;
+
 /// From `min`, which is at least 1, to `max`, which is not below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bounds {
@@ -23,7 +25,23 @@ impl Bounds {
         limit.clamp(self.min, self.max)
     }
 
-    /// The same for a limit that is not a whole number.
+    /// Why a limit is not the wanted one, if that is beyond the bounds.
+    pub(super) fn hold(self, wanted: usize) -> Option<Reason> {
+        self.hold_fraction(wanted as f64)
+    }
+
+    /// The same for one that is not a whole number.
+    pub(super) fn hold_fraction(self, wanted: f64) -> Option<Reason> {
+        if wanted > self.max as f64 {
+            Some(Reason::AtLargest { largest: self.max })
+        } else if wanted < self.min as f64 {
+            Some(Reason::AtSmallest { smallest: self.min })
+        } else {
+            None
+        }
+    }
+
+    /// See [`clamp`](Self::clamp).
     pub(super) fn clamp_fraction(self, limit: f64) -> f64 {
         limit.clamp(self.min as f64, self.max as f64)
     }

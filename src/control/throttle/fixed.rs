@@ -1,6 +1,6 @@
 //! A throttle that does not throttle by itself.
 
-use super::Throttle;
+use super::{Reason, Throttle};
 use crate::control::Attempt;
 
 /// Stays at the concurrency limit it was given, whatever happens.
@@ -24,6 +24,10 @@ impl Throttle for Fixed {
     fn limit(&self) -> usize {
         self.limit
     }
+
+    fn reason(&self) -> Reason {
+        Reason::Fixed
+    }
 }
 
 #[cfg(test)]
@@ -44,6 +48,7 @@ mod tests {
             }
         }
         assert_eq!(throttle.limit(), 7);
+        assert_eq!(throttle.reason().to_string(), "fixed: this limit was told");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Gradient2: follows the ratio of the usual process time to the latest.
 
-use super::Throttle;
 use super::bounds::Bounds;
+use super::{Reason, Throttle};
 use crate::control::{Attempt, Outcome};
 
 /// The first limit, if it is not told a lower one.
@@ -71,6 +71,7 @@ pub struct Gradient2 {
     bounds: Bounds,
     /// L.
     estimate: f64,
+    reason: Reason,
     long: LongTerm,
 }
 
@@ -102,21 +103,31 @@ impl Gradient2 {
     /// 1, and a `max` below `min` as `min`.
     pub fn new(start: usize, min: usize, max: usize) -> Self {
         let bounds = Bounds::new(min, max).within(OWN_BOUNDS.0, OWN_BOUNDS.1);
-        Gradient2 { bounds, estimate: bounds.clamp(start.min(START)) as f64, long: LongTerm::default() }
+        let estimate = bounds.clamp(start.min(START)) as f64;
+        Gradient2 { bounds, estimate, reason: Reason::Starting, long: LongTerm::default() }
     }
 
-    fn update(&mut self, short: f64, in_flight: usize) {
+    fn update(&mut self, attempt: &Attempt) {
+        let Attempt { process_time, in_flight, .. } = *attempt;
+        let short = process_time.as_secs_f64().max(SHORTEST_TIME);
         self.long.add(short);
         let ratio = self.long.mean / short;
         if ratio > LONGEST_DRIFT {
             self.long.mean *= DRIFT_DECAY;
         }
         if (in_flight as f64) < self.estimate / 2.0 {
+            self.reason = Reason::Resting { in_flight };
             return;
         }
         let gradient = (TOLERANCE * ratio).clamp(LEAST_GRADIENT, 1.0);
         let next = self.estimate * gradient + QUEUE;
-        self.estimate = self.bounds.clamp_fraction(self.estimate * (1.0 - SMOOTHING) + next * SMOOTHING);
+        let wanted = self.estimate * (1.0 - SMOOTHING) + next * SMOOTHING;
+        self.estimate = self.bounds.clamp_fraction(wanted);
+        self.reason = self.bounds.hold_fraction(wanted).unwrap_or(if gradient < 1.0 {
+            Reason::LongerThanUsual { process_time, ratio: 1.0 / ratio }
+        } else {
+            Reason::AsUsual { process_time, ratio: 1.0 / ratio }
+        });
     }
 }
 
@@ -126,13 +137,17 @@ impl Throttle for Gradient2 {
             return None;
         }
         let before = self.limit();
-        self.update(attempt.process_time.as_secs_f64().max(SHORTEST_TIME), attempt.in_flight);
+        self.update(attempt);
         let limit = self.limit();
         (limit != before).then_some(limit)
     }
 
     fn limit(&self) -> usize {
         self.estimate as usize
+    }
+
+    fn reason(&self) -> Reason {
+        self.reason
     }
 }
 
@@ -275,5 +290,31 @@ mod tests {
             assert_eq!(throttle.record(&ended(outcome, ms(10_000), 100)), None);
         }
         assert_is(throttle.long.mean, 0.1);
+    }
+
+    #[test]
+    fn says_why() {
+        let starting = Gradient2::new(20, 1, 10_000).reason();
+        assert_eq!(starting.to_string(), "starting: too few process times are known yet");
+        let cases = [
+            (100, 100, "growing: the last process time, 100 ms, is no longer than usual"),
+            (90, 100, "growing: the last process time, 90 ms, is no longer than usual"),
+            // long = (599·100 + 2·140)/601
+            (140, 100, "growing: the last process time, 140 ms, is 1.4 times the usual"),
+            (200, 100, "held back: the last process time, 200 ms, is 2 times the usual"),
+            (200, 49, "resting: less than half of the limit is in use, 49 in flight"),
+        ];
+        for (time, in_flight, expected) in cases {
+            let mut throttle = grown();
+            throttle.record(&ended(Outcome::Success, ms(time), in_flight));
+            assert_eq!(throttle.reason().to_string(), expected);
+        }
+        let mut throttle = warm();
+        throttle.record(&ended(Outcome::Timeout, ms(1_000), 20));
+        assert_eq!(throttle.reason().to_string(), "held at the smallest limit allowed, 20");
+        for _ in 0..1_000 {
+            throttle.record(&ended(Outcome::Success, ms(100), 1_000));
+        }
+        assert_eq!(throttle.reason().to_string(), "held at the largest limit allowed, 200");
     }
 }

@@ -13,6 +13,7 @@ mod fixed;
 mod gradient2;
 mod kanaloa;
 mod plumb;
+mod reason;
 mod vegas;
 
 pub use aimd::Aimd;
@@ -20,6 +21,7 @@ pub use fixed::Fixed;
 pub use gradient2::Gradient2;
 pub use kanaloa::{Kanaloa, KanaloaRules};
 pub use plumb::Plumb;
+pub use reason::Reason;
 pub use vegas::Vegas;
 
 /// What happened at one handler since the sample before, or since the concurrency limit changed.
@@ -63,4 +65,7 @@ pub trait Throttle: Debug {
 
     /// The concurrency limit in force: at least 1.
     fn limit(&self) -> usize;
+
+    /// Why it is what it is: what was decided last.
+    fn reason(&self) -> Reason;
 }

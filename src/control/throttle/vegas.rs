@@ -3,8 +3,8 @@
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::Throttle;
 use super::bounds::Bounds;
+use super::{Reason, Throttle};
 use crate::control::{Attempt, Outcome};
 
 /// The first limit, if it is not told a lower one.
@@ -66,6 +66,7 @@ const PROBE_SHARE: std::ops::Range<f64> = 0.5..1.0;
 pub struct Vegas {
     bounds: Bounds,
     limit: usize,
+    reason: Reason,
     /// R₀, in nanoseconds.
     shortest: Option<f64>,
     /// Attempts since the last probe.
@@ -82,37 +83,43 @@ impl Vegas {
         let bounds = Bounds::new(min, max).within(1, HIGHEST);
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
         let share = random.random_range(PROBE_SHARE);
-        Vegas { bounds, limit: bounds.clamp(start.min(START)), shortest: None, attempts: 0.0, share, random }
+        let limit = bounds.clamp(start.min(START));
+        Vegas { bounds, limit, reason: Reason::Starting, shortest: None, attempts: 0.0, share, random }
     }
 
-    /// The limit that follows from an attempt.
-    fn next(&mut self, time: f64, in_flight: usize, is_drop: bool) -> usize {
+    /// The limit that follows from an attempt, and why.
+    fn next(&mut self, attempt: &Attempt, is_drop: bool) -> (usize, Reason) {
+        let Attempt { process_time, in_flight, .. } = *attempt;
+        // A nanosecond at least, the resolution of the clock: nothing is divided by zero.
+        let time = process_time.as_nanos().max(1) as f64;
         let limit = self.limit;
         self.attempts += 1.0;
         if self.share * PROBE_AFTER * limit as f64 <= self.attempts {
             self.share = self.random.random_range(PROBE_SHARE);
             self.attempts = 0.0;
             self.shortest = Some(time);
-            return limit;
+            return (limit, Reason::Measured { process_time });
         }
         let Some(shortest) = self.shortest.filter(|shortest| *shortest <= time) else {
             self.shortest = Some(time);
-            return limit;
+            return (limit, Reason::Measured { process_time });
         };
         let queue = (limit as f64 * (1.0 - shortest / time)).ceil() as usize;
         let step = limit.checked_ilog10().map_or(1, |log| log.max(1) as usize);
+        let calls = queue as f64;
+        let growing = Reason::Growing { queue: calls, in_flight: limit as f64 };
         if is_drop {
-            limit.saturating_sub(step)
+            (limit.saturating_sub(step), Reason::TimedOut { process_time })
         } else if in_flight.saturating_mul(2) < limit {
-            limit
+            (limit, Reason::Resting { in_flight })
         } else if queue <= step {
-            limit.saturating_add(BETA * step)
+            (limit.saturating_add(BETA * step), growing)
         } else if queue < ALPHA * step {
-            limit.saturating_add(step)
+            (limit.saturating_add(step), growing)
         } else if queue > BETA * step {
-            limit.saturating_sub(step)
+            (limit.saturating_sub(step), Reason::QueueTooLarge { queue: calls })
         } else {
-            limit
+            (limit, Reason::QueueHeld { queue: calls })
         }
     }
 }
@@ -124,15 +131,19 @@ impl Throttle for Vegas {
             Outcome::Timeout => true,
             Outcome::Failure | Outcome::Cancelled => return None,
         };
-        // A nanosecond at least, the resolution of the clock: nothing is divided by zero.
-        let time = attempt.process_time.as_nanos().max(1) as f64;
         let before = self.limit;
-        self.limit = self.bounds.clamp(self.next(time, attempt.in_flight, is_drop));
+        let (wanted, reason) = self.next(attempt, is_drop);
+        self.limit = self.bounds.clamp(wanted);
+        self.reason = self.bounds.hold(wanted).unwrap_or(reason);
         (self.limit != before).then_some(self.limit)
     }
 
     fn limit(&self) -> usize {
         self.limit
+    }
+
+    fn reason(&self) -> Reason {
+        self.reason
     }
 }
 
@@ -291,5 +302,32 @@ mod tests {
             assert_eq!(throttle.record(&ended(outcome, ms(10), 20)), None);
         }
         assert_eq!(throttle.shortest, Some(1e8));
+    }
+
+    #[test]
+    fn says_why() {
+        let starting = Vegas::new(20, 1, 10_000, SEED).reason();
+        assert_eq!(starting.to_string(), "starting: too few process times are known yet");
+        let cases = [
+            (Outcome::Success, 50, 20, "measuring: a process time of 50 ms is taken for one without a queue"),
+            (Outcome::Success, 100, 20, "growing: no queue inside the service yet"),
+            (Outcome::Success, 111, 20, "growing: only 2 of 20 in flight wait inside the service"),
+            (Outcome::Success, 142, 20, "steady: a queue of 6 inside the service is neither small nor large"),
+            (Outcome::Success, 143, 20, "falling: a queue of 7 inside the service is too large"),
+            (Outcome::Success, 143, 9, "resting: less than half of the limit is in use, 9 in flight"),
+            (Outcome::Timeout, 1_000, 9, "cut: a call timed out after 1 s"),
+            (Outcome::Failure, 1_000, 20, "measuring: a process time of 100 ms is taken for one without a queue"),
+        ];
+        for (outcome, time, in_flight, expected) in cases {
+            let mut throttle = at(20);
+            throttle.record(&ended(outcome, ms(time), in_flight));
+            assert_eq!(throttle.reason().to_string(), expected);
+        }
+        let mut throttle = at(998);
+        throttle.record(&ended(Outcome::Success, ms(100), 998));
+        assert_eq!(throttle.reason().to_string(), "held at the largest limit allowed, 1000");
+        let mut throttle = at(1);
+        throttle.record(&ended(Outcome::Timeout, ms(100), 1));
+        assert_eq!(throttle.reason().to_string(), "held at the smallest limit allowed, 1");
     }
 }

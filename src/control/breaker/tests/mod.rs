@@ -104,6 +104,25 @@ fn limit_is_all_nothing_or_a_share_of_at_least_one() {
 }
 
 #[test]
+fn states_say_what_is_let_through_and_why() {
+    assert_eq!(Bench::new().breaker.state().to_string(), "closed");
+    assert_eq!(Bench::opened().breaker.state().to_string(), "open: too many timeouts in a row");
+    let mut failing = Bench::new();
+    (0..20).for_each(|_| _ = failing.end(Outcome::Failure));
+    assert_eq!(failing.breaker.state().to_string(), "open: too many calls failed");
+    let mut slow = Bench::with(BreakerRules { slow_call_duration: Some(secs(1)), ..BreakerRules::default() });
+    (0..20).for_each(|_| _ = slow.end_after(Outcome::Success, secs(2)));
+    assert_eq!(slow.breaker.state().to_string(), "open: too many calls were slow");
+    let mut stalled = Bench::new();
+    stalled.breaker.stalled(stalled.now, stalled.now);
+    assert_eq!(stalled.breaker.state().to_string(), "open: no answer to any call in flight");
+    for (step, percent) in [1, 5, 25, 100].into_iter().enumerate() {
+        let expected = format!("half-open: trying {percent} % of the limit");
+        assert_eq!(Bench::half_open(step).breaker.state().to_string(), expected);
+    }
+}
+
+#[test]
 fn stall_threshold_is_five_process_times_and_at_least_a_second() {
     assert_eq!(stall_threshold(None), None);
     for (process_time, expected) in [(0, 1000), (199, 1000), (200, 1000), (201, 1005), (2000, 10_000)] {

@@ -141,6 +141,26 @@ impl Rule {
         self.service.map_or(0.0, |service| service.process_time)
     }
 
+    /// Works that leave per second now; 0 while unknown.
+    pub(in crate::control::regulator) fn leaving_rate(&self) -> f64 {
+        self.service.map_or(0.0, |service| service.leaving_rate)
+    }
+
+    /// Whether they become more, while the concurrency limits are still being found.
+    pub(in crate::control::regulator) fn doubles(&self) -> bool {
+        self.service.is_some_and(|service| service.doubling_time.is_some())
+    }
+
+    /// How long until any handler takes work.
+    pub(in crate::control::regulator) fn pause(&self) -> f64 {
+        self.service.map_or(0.0, |service| service.pause)
+    }
+
+    /// Whether work waits, and more may than in an overload.
+    pub(in crate::control::regulator) fn is_burst(&self) -> bool {
+        self.service.is_some() && self.over > 0.0 && self.over < LONGEST_OVERLOAD * self.patience()
+    }
+
     /// The longest wait at which a work of this class is let in, with so much time left if it has a deadline of its
     /// own.
     pub(in crate::control::regulator) fn allowed_wait(&self, left: Option<f64>, class: f64) -> f64 {

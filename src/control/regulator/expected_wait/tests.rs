@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::control::regulator::samples::{self, any_sample};
-use crate::control::regulator::{Applicant, Refusal};
+use crate::control::regulator::{Applicant, Explanation, Refusal};
 
 const REFERENCE_DELAY: Duration = Duration::from_millis(100);
 /// The class to which all times and places are meant.
@@ -166,6 +166,74 @@ mod allowed_wait {
         assert!(decide(&admission, 1_999_999, 0, None).is_ok());
         let (_, admission) = after_waiting(ms(9000), service(20, f64::INFINITY, 0));
         assert!(decide(&admission, usize::MAX, 5, None).is_ok());
+    }
+}
+
+mod explanation {
+    use super::*;
+
+    #[test]
+    fn tells_what_may_wait_and_what_one_that_came_now_would() {
+        let (_, calm) = after_waiting(Duration::ZERO, twenty_slots());
+        let expected = "lets in what waits no longer than 450 ms; one that came now would wait 45 ms, for 200 works leave \
+                        each second";
+        assert_eq!(calm.explain(9).to_string(), expected);
+        let (_, overload) = after_waiting(ms(2000), twenty_slots());
+        let expected = "lets in what waits no longer than 100 ms; one that came now would wait 105 ms, for 200 works leave \
+                        each second";
+        assert_eq!(overload.explain(21).to_string(), expected);
+    }
+
+    #[test]
+    fn tells_how_many_may_wait_while_no_process_time_is_known() {
+        let unknown = ServiceSample { limit: 5, ..ServiceSample::default() };
+        let expected = "no process time is known yet: lets in up to 69 works";
+        for admission in [Admission::starting(REFERENCE_DELAY, 5), after_waiting(ms(500), unknown).1] {
+            assert_eq!(admission.explain(7).to_string(), expected);
+            assert!(!admission.is_burst());
+        }
+    }
+
+    #[test]
+    fn tells_what_makes_the_wait_other_than_the_rate_does() {
+        let doubling = ServiceSample { doubling_time: Some(ms(200)), ..service(4, 40.0, 100) };
+        let (_, admission) = after_waiting(Duration::ZERO, doubling);
+        let expected = "lets in what waits no longer than 450 ms; one that came now would wait 325 ms, for 40 works leave \
+                        each second, soon more";
+        assert_eq!(admission.explain(24).to_string(), expected);
+        let (_, held) = after_waiting(Duration::ZERO, ServiceSample { pause: ms(1000), ..twenty_slots() });
+        let expected = "lets in what waits no longer than 450 ms; one that came now would wait 1.1 s, for no handler takes \
+                        work for 1 s, and then 200 works leave each second";
+        assert_eq!(held.explain(20).to_string(), expected);
+    }
+
+    #[test]
+    fn a_burst_is_on_while_works_wait_and_none_is_refused_until_it_is_an_overload() {
+        let is_burst = |waiting| after_waiting(ms(waiting), twenty_slots()).1.is_burst();
+        assert_eq!([0, 1, 1999, 2000, 60_000].map(is_burst), [false, true, true, false, false]);
+        let (mut regulator, admission) = after_waiting(ms(500), twenty_slots());
+        assert!(admission.explain(0).to_string().ends_with("; a burst is let through"));
+        // one of eight refused
+        let refusing = QueueSample { elapsed: TICK, waiting: TICK, arrived: 8, refused: 1, ..quiet(twenty_slots()) };
+        let admission = regulator.sample(&refusing);
+        assert!(!admission.is_burst());
+        assert!(admission.explain(0).to_string().ends_with("each second; 12.5 % were refused lately"));
+        // calm makes up for it: four times as fast
+        let (mut regulator, _) = after_waiting(ms(500), twenty_slots());
+        let calm = |elapsed| QueueSample { elapsed, ..quiet(twenty_slots()) };
+        assert!(regulator.sample(&calm(ms(124))).is_burst());
+        assert!(!regulator.sample(&calm(ms(2))).is_burst());
+    }
+
+    #[test]
+    fn without_a_handler_everything_is_let_in() {
+        assert_eq!(Admission::open().explain(7).to_string(), "lets everything in: no handler to regulate for");
+        assert!(!Admission::open().is_burst());
+    }
+
+    #[test]
+    fn is_small() {
+        assert!(size_of::<Explanation>() <= 80, "{}", size_of::<Explanation>());
     }
 }
 

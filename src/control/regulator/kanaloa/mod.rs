@@ -132,6 +132,10 @@ impl Kanaloa {
         Some(sample.dequeued as f64 / self.unserved.as_secs_f64())
     }
 
+    fn reference_delay(&self) -> Duration {
+        self.rules.reference_delay.max(SHORTEST_REFERENCE_DELAY)
+    }
+
     fn delay(&self, queued: usize, speed: f64) -> f64 {
         let length = queued as f64;
         let delay = if speed > 0.0 { length / speed } else { length * self.unserved.as_secs_f64() };
@@ -140,7 +144,7 @@ impl Kanaloa {
 
     fn update(&self, last: &Status, speed: f64, sample: &QueueSample) -> Status {
         let rules = &self.rules;
-        let reference = rules.reference_delay.max(SHORTEST_REFERENCE_DELAY).as_secs_f64();
+        let reference = self.reference_delay().as_secs_f64();
         let delay = self.delay(sample.queued, speed);
         let step = rules.delay_factor_base * (delay - reference) / reference
             + rules.delay_trend_factor_base * (delay - last.delay) / reference;
@@ -172,7 +176,9 @@ impl Regulator for Kanaloa {
             self.unserved = Duration::ZERO;
         }
         let delay = self.status.map_or(0.0, |status| status.delay);
-        Admission::by_drops(Drops::new(self.drop_rate(), delay, self.spread))
+        let is_burst = self.status.is_some_and(|status| status.burst.is_in());
+        let drops = Drops::new(self.drop_rate(), delay, self.spread);
+        Admission::by_drops(drops.because(self.reference_delay(), is_burst))
     }
 
     fn interval(&self, update_interval: Duration) -> Duration {

@@ -244,3 +244,22 @@ proptest! {
         prop_assert!(regulator.is_at_rest(), "{regulator:?}");
     }
 }
+
+#[test]
+fn explains_drops_and_bursts() {
+    let mut regulator = Kanaloa::new(rules(), 1);
+    let unknown = regulator.sample(&idle());
+    assert_eq!(unknown.explain(0).to_string(), "drops nothing: works wait 0 ms, 1 s is the goal");
+    assert!(!unknown.is_burst());
+    regulator.sample(&sample(400, 100));
+    let burst = regulator.sample(&sample(400, 100));
+    assert_eq!(
+        burst.explain(400).to_string(),
+        "drops nothing while a burst is let through: works wait 2 s, 1 s is the goal"
+    );
+    assert!(burst.is_burst());
+    // 0.1 + 0.2·1
+    let overload = knowing(2.0, 0.1, Burst::Expired).sample(&sample(400, 100));
+    assert_eq!(overload.explain(400).to_string(), "drops 30 % by chance: works wait 2 s, 1 s is the goal");
+    assert!(!overload.is_burst());
+}

@@ -156,7 +156,8 @@ impl Regulator for Pie {
             reset: self.rules.min_duration_before_burst_reset,
         };
         self.burst = self.burst.next(caught_up, sample.elapsed, bursts);
-        Admission::by_drops(Drops::new(self.drop_rate(), delay, Spread::Even))
+        let drops = Drops::new(self.drop_rate(), delay, Spread::Even);
+        Admission::by_drops(drops.because(self.reference_delay(), self.burst.is_in()))
     }
 
     fn interval(&self, _: Duration) -> Duration {

@@ -261,3 +261,21 @@ proptest! {
         prop_assert!(pie.is_at_rest(), "{pie:?}");
     }
 }
+
+#[test]
+fn explains_drops_and_bursts() {
+    let mut pie = Pie::new(rules());
+    let calm = pie.sample(&sample(0));
+    assert_eq!(calm.explain(0).to_string(), "drops nothing: works wait 0 ms, 100 ms is the goal");
+    assert!(!calm.is_burst());
+    let burst = pie.sample(&sample(36));
+    assert_eq!(
+        burst.explain(36).to_string(),
+        "drops nothing while a burst is let through: works wait 180 ms, 100 ms is the goal"
+    );
+    assert!(burst.is_burst());
+    // 0.5 + 0.05·0.1 + 1·0.1
+    let overload = at(0.1, 0.5).sample(&sample(22));
+    assert_eq!(overload.explain(22).to_string(), "drops 60.5 % evenly spread: works wait 110 ms, 100 ms is the goal");
+    assert!(!overload.is_burst());
+}

@@ -13,7 +13,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use self::log::{Performance, PerformanceLog};
 pub use self::rules::KanaloaRules;
-use super::{PoolSample, Throttle};
+use super::{PoolSample, Reason, Throttle};
 use crate::control::Attempt;
 
 /// Samples shorter than this share of the interval between them are too noisy, and left to the next.
@@ -57,6 +57,7 @@ const SHORTEST_SAMPLE: f64 = 0.3;
 pub struct Kanaloa {
     rules: KanaloaRules,
     limit: usize,
+    reason: Reason,
     utilization: Utilization,
     log: PerformanceLog,
     tally: Tally,
@@ -110,7 +111,8 @@ impl Kanaloa {
     pub fn new(rules: KanaloaRules, seed: u64) -> Self {
         Kanaloa {
             rules,
-            limit: rules.clamp(rules.starting_pool_size),
+            limit: rules.bounds().clamp(rules.starting_pool_size),
+            reason: Reason::Starting,
             utilization: Utilization::Unknown,
             log: PerformanceLog::default(),
             tally: Tally::default(),
@@ -119,12 +121,12 @@ impl Kanaloa {
     }
 
     // ## any => Full
-    fn full(&mut self, sample: &PoolSample) -> usize {
+    fn full(&mut self, sample: &PoolSample) -> (usize, Reason) {
         self.utilization = Utilization::Full;
         self.tally.add(sample);
         let elapsed = self.tally.elapsed;
         if elapsed.is_zero() || elapsed < self.rules.resize_interval.mul_f64(SHORTEST_SAMPLE) {
-            return self.limit;
+            return (self.limit, self.reason);
         }
         self.log.add(sample.limit, self.tally.performance(), self.rules.weight_of_latest_metric);
         if self.tally.done > 0 {
@@ -138,22 +140,21 @@ impl Kanaloa {
         }
     }
 
-    fn explore(&mut self, size: usize) -> usize {
+    fn explore(&mut self, size: usize) -> (usize, Reason) {
         let step = self.random.random_range(0..self.rules.max_explore_step_size.max(1)).max(1);
-        if self.random.random::<f64>() < self.rules.chance_of_scaling_down_when_full {
-            size.saturating_sub(step)
-        } else {
-            size.saturating_add(step)
-        }
+        let down = self.random.random::<f64>() < self.rules.chance_of_scaling_down_when_full;
+        let next = if down { size.saturating_sub(step) } else { size.saturating_add(step) };
+        (next, Reason::Exploring { from: size, down })
     }
 
-    fn optimize(&self, size: usize) -> usize {
+    fn optimize(&self, size: usize) -> (usize, Reason) {
         let best = self.log.best_near(size, &self.rules);
-        if best > size { size + (best - size).div_ceil(2) } else { size - (size - best) / 2 }
+        let next = if best > size { size + (best - size).div_ceil(2) } else { size - (size - best) / 2 };
+        (next, Reason::Optimizing { from: size, best })
     }
 
     // ## any => Under
-    fn under(&mut self, sample: &PoolSample) -> usize {
+    fn under(&mut self, sample: &PoolSample) -> (usize, Reason) {
         self.tally = Tally::default();
         let (since, highest) = match self.utilization {
             Utilization::Under { since, highest } => (since, highest.max(sample.most_busy)),
@@ -162,9 +163,10 @@ impl Kanaloa {
         self.utilization = Utilization::Under { since, highest };
         let lasted = sample.now.saturating_sub(since);
         if self.rules.downsize_after_under_utilization.is_some_and(|longest| lasted > longest) {
-            (highest as f64 * self.rules.downsize_ratio) as usize
+            let size = (highest as f64 * self.rules.downsize_ratio) as usize;
+            (size, Reason::Downsized { most_busy: highest, lasted })
         } else {
-            self.limit
+            (self.limit, Reason::UnderUtilized { most_busy: highest })
         }
     }
 }
@@ -180,12 +182,18 @@ impl Throttle for Kanaloa {
 
     fn sample(&mut self, sample: &PoolSample) -> Option<usize> {
         let before = self.limit;
-        let size = if sample.overflown { self.full(sample) } else { self.under(sample) };
-        self.limit = self.rules.clamp(size);
+        let (wanted, reason) = if sample.overflown { self.full(sample) } else { self.under(sample) };
+        let bounds = self.rules.bounds();
+        self.limit = bounds.clamp(wanted);
+        self.reason = bounds.hold(wanted).unwrap_or(reason);
         (self.limit != before).then_some(self.limit)
     }
 
     fn limit(&self) -> usize {
         self.limit
+    }
+
+    fn reason(&self) -> Reason {
+        self.reason
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::super::bounds::Bounds;
+
 /// The parameters of [`Kanaloa`](super::Kanaloa), with the original's defaults.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KanaloaRules {
@@ -54,9 +56,8 @@ impl Default for KanaloaRules {
 }
 
 impl KanaloaRules {
-    pub(super) fn clamp(&self, size: usize) -> usize {
-        let min = self.min_pool_size.max(1);
-        size.clamp(min, self.max_pool_size.max(min))
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds::new(self.min_pool_size, self.max_pool_size)
     }
 
     /// How many logged sizes on each side of this one are compared with it.

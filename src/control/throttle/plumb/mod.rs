@@ -7,6 +7,7 @@ mod headroom;
 mod intake;
 mod mode;
 mod proof;
+mod reasons;
 mod scale;
 mod silence;
 mod steering;
@@ -27,7 +28,7 @@ use self::proof::Proof;
 use self::scale::{FirstTimes, Scale};
 use self::silence::Silence;
 use self::window::{Reading, Window};
-use super::Throttle;
+use super::{Reason, Throttle};
 use crate::control::{Attempt, Outcome};
 
 /// A start begins low: to grow from 4 to the knee takes a few process times, to empty a queue takes longer.
@@ -141,6 +142,8 @@ pub struct Plumb {
     /// The limit to hold when nothing is measured: knee + goal. Within `min` and `max`.
     target: f64,
     limit: usize,
+    /// Of the last decision.
+    reason: Reason,
     phase: Phase,
     mode: Mode,
     intake: Intake,
@@ -174,6 +177,7 @@ impl Plumb {
             max,
             target: limit as f64,
             limit,
+            reason: Reason::Starting,
             phase: Phase::Cold(FirstTimes::default()),
             mode: Mode::High,
             intake: Intake::after(limit),
@@ -196,6 +200,7 @@ impl Plumb {
     // ## Cold => High
     fn succeeded(&mut self, attempt: &Attempt) {
         if self.phase == Phase::Silent {
+            self.reason = Reason::Answering;
             self.start_cold();
         }
         self.silence.answered();
@@ -246,6 +251,7 @@ impl Plumb {
 
     // ## any => Cold, because process times have left the range of the scale
     fn start_over(&mut self) {
+        self.reason = Reason::StartingOver;
         self.set_target(self.target.min(HIGHEST_START as f64));
         self.limit = self.target as usize;
         self.mode = Mode::High;
@@ -261,6 +267,7 @@ impl Plumb {
         if !self.silence.timed_out(self.limit) {
             return;
         }
+        self.reason = self.silent();
         self.set_target(self.target / 2.0);
         self.limit = (self.target as usize).clamp(self.min, self.max);
         self.phase = Phase::Silent;
@@ -346,5 +353,9 @@ impl Throttle for Plumb {
 
     fn limit(&self) -> usize {
         self.limit
+    }
+
+    fn reason(&self) -> Reason {
+        self.reason
     }
 }

@@ -2,8 +2,9 @@
 
 use super::intake::Intake;
 use super::mode::{Check, Mode};
+use super::reasons::{fewer_slots, slower};
 use super::window::Reading;
-use super::{Plumb, STARVED_BELOW};
+use super::{Plumb, Reason, STARVED_BELOW};
 
 /// Queue beyond the goal, in √limit, that is no longer noise or drift.
 const ALARM: f64 = 1.5;
@@ -115,7 +116,7 @@ impl Plumb {
         }
         self.headroom.starved(reading.throughput);
         self.drive.stop();
-        self.enter_high();
+        self.enter_high(Reason::Starved { in_flight: reading.in_flight, target: self.target });
     }
 
     // ## High => High | Check
@@ -135,22 +136,25 @@ impl Plumb {
         }
         let average = self.high_soft_minimum.unwrap_or(reading.soft_minimum);
         self.high_soft_minimum = Some(average + HIGH_WEIGHT * (reading.soft_minimum - average));
-        if !fast {
+        let reason = if !fast {
             self.steer(queue, wanted, reading.variation);
+            self.at_target()
         } else if queue < FAST_QUEUE_SHARE * reading.in_flight {
             self.base.learn_from_growth(reading.soft_minimum);
             self.proof.learn_from_growth(reading);
             self.last_good = self.target;
             self.grow(self.drive.ramp(goal));
+            self.unless_at_bounds(Reason::Growing { queue, in_flight: reading.in_flight })
         } else {
             self.end_fast_growth(reading, wanted);
             if self.queue_is_hidden && self.can_dip() {
                 // all that is known of the slot time is from growth
                 return self.enter_low();
             }
-        }
+            self.unless_at_bounds(Reason::GrowthEnded { queue, knee: self.target - goal })
+        };
         self.dips.arm(self.now, self.rarity() * reading.mean_time);
-        self.enter_high();
+        self.enter_high(reason);
     }
 
     fn end_fast_growth(&mut self, reading: &Reading, wanted: f64) {
@@ -222,7 +226,7 @@ impl Plumb {
         } else {
             self.base.learn_from_dip(reading.soft_minimum);
         }
-        self.enter_high();
+        self.enter_high(self.at_target());
     }
 
     // ## Check => High | Check (still a queue, or a verdict by slot time)
@@ -237,6 +241,7 @@ impl Plumb {
         let alone = reading.in_flight <= 1.0;
         let at_minimum = reading.in_flight <= self.min as f64;
         let too_early = !check.settled && !at_minimum;
+        let reason;
         if alone || too_early || fell >= cut {
             // it was a queue: there are fewer slots
             self.proof.forget_full();
@@ -248,16 +253,19 @@ impl Plumb {
             if queue > LOW_ALARM * reading.in_flight.sqrt() && !at_minimum {
                 return self.enter_check(reading, queue, None, target);
             }
+            reason = fewer_slots(self.target, &check);
         } else if !check.by_slot_time && reading.count < self.certain_verdict() {
             self.mode = Mode::Check(Check { by_slot_time: true, ..check });
+            self.reason = Reason::CheckingThroughput { from: check.limit as usize };
             return;
         } else {
             // the service is slower
             self.base.reset(reading.soft_minimum);
             self.proof.reset(reading);
             self.set_target(check.target);
+            reason = slower(reading);
         }
-        self.enter_high();
+        self.enter_high(reason);
     }
 
     /// It was a queue. By Little's law throughput has not changed if all that was cut was one: then a part of it may
@@ -273,7 +281,7 @@ impl Plumb {
         self.proof.learn_from_dip(reading);
         // an alarm picks out extreme windows: compared with one, whatever follows has fallen
         self.set_target(knee.max(check.least_knee).max(reading.in_flight));
-        self.enter_high();
+        self.enter_high(fewer_slots(self.target, check));
     }
 
     /// Successes that a verdict by slot time takes.
@@ -281,8 +289,8 @@ impl Plumb {
         (CERTAIN_VERDICT * self.proof.variation()).min(LONGEST_VERDICT * self.limit as f64)
     }
 
-    pub(super) fn enter_high(&mut self) {
-        self.enter(Mode::High, self.headroom.widen(self.target));
+    pub(super) fn enter_high(&mut self, reason: Reason) {
+        self.enter(Mode::High, self.headroom.widen(self.target), reason);
     }
 
     pub(super) fn enter_low(&mut self) {
@@ -291,7 +299,7 @@ impl Plumb {
         let proven = if self.queue_is_hidden { self.proof.lowest_knee() } else { self.proof.knee() };
         let below_knee = proven.map_or(shown, |knee| knee.min(shown)) - self.dips.depth() * self.noise();
         let limit = below_knee.max(DEEPEST * self.target).min(self.target.round() - 1.0);
-        self.enter(Mode::Low { rescaled: None }, limit);
+        self.enter(Mode::Low { rescaled: None }, limit, Reason::Dip { target: self.target });
     }
 
     /// `shown` is the queue that the soft minimum shows; `proven` is the knee that throughput leaves, if only that alarms.
@@ -301,7 +309,7 @@ impl Plumb {
             // nothing can be cut: what waits there is part of the service for us
             self.base.reset(reading.soft_minimum);
             self.proof.reset(reading);
-            return self.enter_high();
+            return self.enter_high(Reason::AtSmallest { smallest: self.min });
         }
         let limit = self.limit as f64;
         let check = Check {
@@ -317,10 +325,16 @@ impl Plumb {
         };
         // what shows only beyond much noise takes a deep cut to show again
         let cut = if proven.is_some() { limit } else { shown };
-        self.enter(Mode::Check(check), (limit - cut).max(DEEPEST * limit));
+        let from = self.limit;
+        let reason = match proven {
+            Some(_) => Reason::CheckingThroughput { from },
+            None => Reason::Checking { queue: shown, from },
+        };
+        self.enter(Mode::Check(check), (limit - cut).max(DEEPEST * limit), reason);
     }
 
-    fn enter(&mut self, mode: Mode, limit: f64) {
+    fn enter(&mut self, mode: Mode, limit: f64, reason: Reason) {
+        self.reason = reason;
         let limit = (limit.round() as usize).clamp(self.min, self.max);
         if limit != self.limit {
             let small = limit.abs_diff(self.limit) as f64 <= SMALL_CHANGE * self.noise() + 1.0;

@@ -3,6 +3,7 @@
 mod exploring;
 mod log;
 mod optimizing;
+mod reasons;
 mod under_utilization;
 
 use proptest::prelude::*;

@@ -125,10 +125,13 @@ fn ended_by_slot_time(slot_time: f64, knee: Option<f64>) -> Plumb {
 #[test]
 fn slot_time_that_falls_by_half_of_the_cut_was_a_queue() {
     // from 0.2 s by 20·0.026/0.2 = 2.6 of 5, and by 2.4 of 5
-    for (slot_time, target) in [(0.174, 17.4), (0.176, 20.0)] {
+    let fewer = "fewer slots than a limit of 20: process times fell with the limit, knee about 17.4";
+    let slower = "the service became slower: process times, now 176 ms, did not fall with the limit";
+    for (slot_time, target, said) in [(0.174, 17.4, fewer), (0.176, 20.0, slower)] {
         let plumb = ended_by_slot_time(slot_time, Some(12.0));
         assert_eq!(plumb.mode, Mode::High);
         assert_close(plumb.target, target);
+        assert_eq!(plumb.reason().to_string(), said);
     }
 }
 
@@ -162,6 +165,8 @@ fn when_times_vary_a_soft_minimum_that_stays_is_no_verdict_yet() {
     plumb.end_check(&reading, 0.0, check);
     assert_eq!(plumb.mode, Mode::Check(Check { by_slot_time: true, ..check }));
     assert_eq!(plumb.limit, 15);
+    let checking = "checking whether a queue is hidden: limit cut from 20 to see if throughput stays";
+    assert_eq!(plumb.reason().to_string(), checking);
 }
 
 #[test]

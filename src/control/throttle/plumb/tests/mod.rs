@@ -5,6 +5,7 @@ mod bunches;
 mod check;
 mod dips;
 mod growth;
+mod reasons;
 mod sharing;
 mod starved;
 mod timeouts;
@@ -135,9 +136,9 @@ fn small_changes_do_not_interrupt_measuring_and_large_ones_let_the_old_limit_pas
     let mut plumb = unbounded();
     (plumb.limit, plumb.intake) = (20, Intake::Measuring);
     plumb.target = 22.0; // 0.25·√22 + 1 = 2.17
-    plumb.enter_high();
+    plumb.enter_high(Reason::Starting);
     assert_eq!((plumb.limit, plumb.intake), (22, Intake::Measuring));
     plumb.target = 26.0;
-    plumb.enter_high();
+    plumb.enter_high(Reason::Starting);
     assert_eq!((plumb.limit, plumb.intake), (26, Intake::Skipping(22)));
 }

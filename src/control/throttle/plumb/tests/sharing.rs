@@ -6,7 +6,7 @@ use super::*;
 const TIMES: usize = 101;
 
 /// Ends calls at the full limit: with n in flight each takes n/slots times as long, and `slots` are worked off at once.
-fn run(plumb: &mut Plumb, slots: f64, answers: usize) {
+pub(super) fn run(plumb: &mut Plumb, slots: f64, answers: usize) {
     let mut now = plumb.now.max(Duration::from_secs(1_700_000_000));
     for count in 0..answers {
         let in_flight = plumb.limit();
