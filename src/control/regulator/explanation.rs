@@ -54,7 +54,7 @@ pub enum Explanation {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Explanation::Open => f.write_str("lets everything in: no handler to regulate for"),
+            Explanation::Open => f.write_str("lets everything in: no handler to regulate for, or back-pressure is off"),
             Explanation::Unknown { places, drop_rate } => {
                 write!(f, "no process time is known yet: lets in up to {places} works{}", Refused(drop_rate))
             }

@@ -227,7 +227,8 @@ mod explanation {
 
     #[test]
     fn without_a_handler_everything_is_let_in() {
-        assert_eq!(Admission::open().explain(7).to_string(), "lets everything in: no handler to regulate for");
+        let expected = "lets everything in: no handler to regulate for, or back-pressure is off";
+        assert_eq!(Admission::open().explain(7).to_string(), expected);
         assert!(!Admission::open().is_burst());
     }
 
