@@ -98,6 +98,9 @@ fn a_silence_tells_the_limit_before_its_first_timeout_until_an_answer_comes() {
         "service silent: timeouts prevail, the limit was 21 before",
     ];
     assert_says(&mut plumb, expected, |plumb| _ = service.fail(plumb, Outcome::Timeout));
+    while plumb.limit() > 2 {
+        service.fail(&mut plumb, Outcome::Timeout);
+    }
     let expected = [
         "service silent: timeouts prevail, the limit was 21 before",
         "starting anew: the service answers after a silence",
