@@ -57,6 +57,7 @@ mod handler;
 pub mod http;
 #[cfg(feature = "lab")]
 pub mod lab;
+mod log_limit;
 pub mod metrics;
 mod panics;
 mod pool;

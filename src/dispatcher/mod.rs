@@ -6,6 +6,7 @@ mod door;
 mod error;
 mod handle;
 mod leavers;
+mod overload;
 mod pools;
 mod pulling;
 mod pushing;

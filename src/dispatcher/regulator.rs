@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, Context, Handler, Message};
+use log::info;
 
 use super::Stop;
-use super::shared::Shared;
+use super::overload::{FIRST_LOOK, Over, Overload};
+use super::shared::{Gate, Shared};
 use crate::config::{BackPressureAlgorithm, BackPressureSettings};
 use crate::control::regulator::{
     Admission, ExpectedWait, Kanaloa, KanaloaRules, Pie, PieRules, QueueSample, Regulator,
 };
 use crate::pool::Extras;
-use crate::time::Instant;
+use crate::time::{Instant, Timers};
 
 /// Of a class of which none is let in for so long, one is, whatever the law says.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
@@ -28,19 +30,75 @@ impl Message for QueueSample {
 #[rtype(result = "()")]
 pub(crate) struct Regulate(pub(crate) bool);
 
+/// Works are refused for want of handlers from now on, whatever the load.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Unmanned;
+
 /// Turns samples of the queue into the published admission.
 #[derive(Debug)]
 pub(crate) struct RegulatorActor {
+    /// The dispatcher's name.
+    owner: Arc<str>,
     shared: Arc<Shared>,
     law: Box<dyn Regulator>,
     extras: Arc<Extras>,
     regulates: bool,
+    /// Whether works may have been refused for want of handlers since the last sample.
+    was_unmanned: bool,
     probed_at: Instant,
+    overload: Overload,
 }
 
 impl RegulatorActor {
-    pub(crate) fn new(shared: Arc<Shared>, law: Box<dyn Regulator>, extras: Arc<Extras>) -> Self {
-        RegulatorActor { shared, law, extras, regulates: false, probed_at: Instant::now() }
+    /// `owner`: the dispatcher's name.
+    pub(crate) fn new(owner: Arc<str>, shared: Arc<Shared>, law: Box<dyn Regulator>, extras: Arc<Extras>) -> Self {
+        RegulatorActor {
+            owner,
+            shared,
+            law,
+            extras,
+            regulates: false,
+            was_unmanned: false,
+            probed_at: Instant::now(),
+            overload: Overload::default(),
+        }
+    }
+
+    /// Says when an overload begins.
+    fn follow_overload(&mut self, sample: &QueueSample, now: Instant, ctx: &mut Context<Self>) {
+        let is_open = self.shared.gate() == Gate::Open;
+        let was_unmanned = self.was_unmanned;
+        self.was_unmanned &= !is_open;
+        // Without handlers, and where no more work is taken, works are refused for that and not for their number.
+        let refused = if is_open && self.regulates && !was_unmanned { sample.refused } else { 0 };
+        if self.overload.sample(sample.arrived, refused, now) {
+            ctx.later(FIRST_LOOK, Self::tell_overload);
+        }
+    }
+
+    fn tell_overload(&mut self, ctx: &mut Context<Self>) {
+        if let Some(percent) = self.overload.percent() {
+            info!("dispatcher {}: overloaded: refusing {percent} % of works", self.owner);
+            self.look_for_calm(ctx);
+        }
+    }
+
+    /// Says when the overload is over. By a timer, for there are no samples where nothing arrives.
+    fn look_for_calm(&mut self, ctx: &mut Context<Self>) {
+        match self.overload.calm_in(Instant::now()) {
+            Some(Duration::ZERO) => self.overload_is_over("no longer overloaded"),
+            Some(wait) => {
+                ctx.later(wait, Self::look_for_calm);
+            }
+            None => {}
+        }
+    }
+
+    fn overload_is_over(&mut self, what: &str) {
+        let Some(Over { lasted, refused }) = self.overload.end() else { return };
+        let seconds = lasted.as_secs_f64();
+        info!("dispatcher {}: {what} after {seconds:.1} s, {refused} works were refused", self.owner);
     }
 }
 
@@ -98,16 +156,25 @@ impl Handler<Regulate> for RegulatorActor {
     }
 }
 
+impl Handler<Unmanned> for RegulatorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Unmanned, _: &mut Self::Context) {
+        self.was_unmanned = true;
+    }
+}
+
 impl Handler<QueueSample> for RegulatorActor {
     type Result = ();
 
-    fn handle(&mut self, sample: QueueSample, _: &mut Self::Context) {
+    fn handle(&mut self, sample: QueueSample, ctx: &mut Self::Context) {
         let admission = self.law.sample(&sample);
         self.shared.set_at_rest(self.law.is_at_rest());
         if self.regulates {
             self.shared.publish(admission);
         }
         let now = Instant::now();
+        self.follow_overload(&sample, now, ctx);
         if sample.refused > 0 {
             self.extras.refused(now, self.shared.refusals());
         }
@@ -123,6 +190,7 @@ impl Handler<Stop> for RegulatorActor {
     type Result = ();
 
     fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        self.overload_is_over("stopped while overloaded,");
         ctx.stop();
     }
 }

@@ -1,18 +1,20 @@
 //! The actor that holds a handler which does not serve, and lets work in again bit by bit.
 
 use std::cell::Cell;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::time::{Instant, Timers};
 use actix::{Actor, ActorContext, Addr, Context, Handler, Message, Recipient};
-use log::{info, warn};
+use log::Level;
 
 use super::meter::Meter;
 use crate::config::CircuitBreakerSettings;
 use crate::control::breaker::{BreakerRules, BreakerState, SHORTEST_STALL, stall_threshold};
 use crate::dispatcher::Stop;
+use crate::log_limit::LogLimit;
 use crate::queue::{Backlog, PoolKey, Waiting};
 
 /// What a circuit breaker lets through from now on.
@@ -33,6 +35,7 @@ pub(crate) struct Watch;
 /// and then; here are the clock's parts: the end of the open time, and the watch for a handler that answers nothing.
 pub(crate) struct CircuitBreaker<T: Waiting> {
     name: String,
+    log: LogLimit,
     backlog: Arc<Backlog<T>>,
     gate: PoolKey,
     meter: Rc<Meter>,
@@ -52,9 +55,10 @@ pub(crate) struct BreakerLink<T: Waiting> {
 const UNKNOWN_PART: u32 = 10;
 
 impl<T: Waiting> CircuitBreaker<T> {
-    /// `name`: the dispatcher's and the handler's, for the log.
+    /// `name`: the dispatcher's and the handler's, for the log, which all handlers of the dispatcher share.
     pub(crate) fn start(
         name: String,
+        log: &LogLimit,
         backlog: Arc<Backlog<T>>,
         gate: PoolKey,
         meter: Rc<Meter>,
@@ -64,6 +68,7 @@ impl<T: Waiting> CircuitBreaker<T> {
         let is_watching = Rc::new(Cell::new(false));
         let breaker = Actor::start(CircuitBreaker {
             name,
+            log: log.within(module_path!()),
             backlog,
             gate,
             meter,
@@ -110,7 +115,7 @@ impl<T: Waiting> CircuitBreaker<T> {
         match circuit.state {
             BreakerState::Open { cause, .. } => {
                 let wait = circuit.open_until.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
-                warn!("{}: circuit breaker open for {wait:?}: {cause}", self.name);
+                self.say(Level::Warn, format_args!("open for {wait:?}: {cause}"));
                 ctx.later(wait, |breaker, ctx| {
                     if let Some(circuit) = breaker.meter.open_time_over(Instant::now()) {
                         breaker.backlog.set_circuit(breaker.gate, circuit.state, circuit.open_until);
@@ -118,11 +123,15 @@ impl<T: Waiting> CircuitBreaker<T> {
                     }
                 });
             }
-            BreakerState::HalfOpen { step: 0 } => info!("{}: circuit breaker half-open", self.name),
+            BreakerState::HalfOpen { step: 0 } => self.say(Level::Info, format_args!("half-open")),
             BreakerState::HalfOpen { .. } => {}
-            BreakerState::Closed => info!("{}: circuit breaker closed", self.name),
+            BreakerState::Closed => self.say(Level::Info, format_args!("closed")),
         }
         self.pool.do_send(circuit);
+    }
+
+    fn say(&self, level: Level, what: fmt::Arguments<'_>) {
+        self.log.say(level, format_args!("{}: circuit breaker {what}", self.name));
     }
 }
 

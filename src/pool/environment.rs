@@ -11,6 +11,7 @@ use super::redelivery::CloneRequest;
 use super::station::{Check, ShowRequest};
 use crate::config::DispatcherSettings;
 use crate::dispatcher::{Queued, Shared};
+use crate::log_limit::LogLimit;
 use crate::queue::{Backlog, ExpireAt, PoolKey};
 
 /// What has become of a pool.
@@ -59,6 +60,10 @@ where
     pub(crate) clock: Clock,
     /// What random choices start from.
     pub(crate) seed: u64,
+    /// For what becomes of all the dispatcher's handlers.
+    pub(crate) handlers_log: LogLimit,
+    /// For what becomes of their circuit breakers.
+    pub(crate) breakers_log: LogLimit,
     pub(crate) dispatcher: WeakRecipient<PoolEvent>,
 }
 

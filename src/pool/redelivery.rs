@@ -4,11 +4,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use log::error;
+use log::{Level, debug};
 
 use super::extras::Extras;
 use crate::config::{ConcurrentDelay, WorkSettings};
 use crate::dispatcher::{CallError, Course, Failure, Timeout};
+use crate::log_limit::LogLimit;
 use crate::panics::message_of;
 use crate::time::Instant;
 
@@ -29,6 +30,9 @@ pub(crate) struct Redelivery<Req> {
     /// Whether works that nobody answered go out again, however often.
     at_least_once: bool,
     pub(super) extras: Arc<Extras>,
+    /// The dispatcher's and the handler's names, for the log.
+    title: String,
+    log: LogLimit,
 }
 
 /// How a work goes out again.
@@ -43,7 +47,13 @@ pub(crate) enum Again {
 }
 
 impl<Req> Redelivery<Req> {
-    pub(crate) fn new(clone: Option<CloneRequest<Req>>, work: &WorkSettings, extras: Arc<Extras>) -> Self {
+    /// `title`: the dispatcher's and the handler's names.
+    pub(crate) fn new(
+        title: String,
+        clone: Option<CloneRequest<Req>>,
+        work: &WorkSettings,
+        extras: Arc<Extras>,
+    ) -> Self {
         Redelivery {
             clone: clone.filter(|_| work.work_retry > 0 || work.at_least_once || work.concurrent_calls > 1),
             copies: work.concurrent_calls,
@@ -51,6 +61,8 @@ impl<Req> Redelivery<Req> {
             retries: work.work_retry,
             at_least_once: work.at_least_once,
             extras,
+            title,
+            log: LogLimit::of_one(module_path!()),
         }
     }
 
@@ -72,9 +84,17 @@ impl<Req> Redelivery<Req> {
         let clone = course.and_then(|course| course.clone_request).or(self.clone)?;
         let cloned = catch_unwind(AssertUnwindSafe(|| clone(request)));
         cloned
-            .map_err(|panic| error!("a request cannot be copied and will not go out again: {}", message_of(panic)))
+            .map_err(|panic| self.cannot_be_copied(&message_of(panic)))
             .ok()
             .flatten()
+    }
+
+    #[cold]
+    fn cannot_be_copied(&self, message: &str) {
+        let text = format_args!("{}: a request cannot be copied, for that panicked: it will not go out again", self.title);
+        self.log.say(Level::Error, text);
+        // It may say what is in the request.
+        debug!("{}: the panic in copying a request: {message}", self.title);
     }
 
     /// Whether all copies go out at once, so that they need no budget.
@@ -131,7 +151,7 @@ mod tests {
         let mut work = DispatcherSettings::default().work;
         (work.work_retry, work.at_least_once) = (retries, at_least_once);
         let extras = Arc::new(Extras::new(&work));
-        Redelivery::new(Some(copy), &work, extras)
+        Redelivery::new("test".to_string(), Some(copy), &work, extras)
     }
 
     fn tried_again(retries: u32, copies: usize) -> Course<u32, ()> {
@@ -163,7 +183,7 @@ mod tests {
         let mut work = DispatcherSettings::default().work;
         (work.work_retry, work.concurrent_calls) = (2, 3);
         let even = |request: &u32| request.is_multiple_of(2).then_some(*request);
-        let redelivery = Redelivery::new(Some(even), &work, Arc::new(Extras::new(&work)));
+        let redelivery = Redelivery::new("test".to_string(), Some(even), &work, Arc::new(Extras::new(&work)));
         assert_eq!(redelivery.spare(&7, Plain::None), (2, None));
         assert_eq!(redelivery.spare(&8, Plain::None), (2, Some(8)));
     }

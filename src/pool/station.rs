@@ -1,6 +1,7 @@
 //! What the workers of a pool share.
 
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +61,9 @@ impl<H: Handler> Station<H> {
     /// The request as the log shows it, if that is to be.
     pub(crate) fn shown(&self, request: &H::Request) -> Option<String> {
         let show = self.show.filter(|_| self.display_length > 0 && log_enabled!(Level::Debug))?;
-        Some(show(request, self.display_length))
+        // Whatever the author's `Debug` does, the work goes on.
+        let shown = catch_unwind(AssertUnwindSafe(|| show(request, self.display_length)));
+        Some(shown.unwrap_or_else(|_| "cannot be shown".to_string()))
     }
 
     /// Writes down what an attempt has come to.

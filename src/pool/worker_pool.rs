@@ -1,6 +1,7 @@
 //! The actor that owns one handler and the workers in front of it.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use crate::time::{Instant, Timers};
 use actix::fut::wrap_future;
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Message};
 use futures::FutureExt;
-use log::{debug, info, warn};
+use log::{Level, debug};
 
 use super::autothrottler::{Autothrottler, ScaleTo, throttle};
 use super::circuit_breaker::{Circuit, CircuitBreaker, rules};
@@ -22,8 +23,9 @@ use super::station::Station;
 use super::worker::{QueuedFor, Worker};
 use crate::control::Outcome;
 use crate::control::breaker::Breaker;
-use crate::dispatcher::Stop;
+use crate::dispatcher::{Gate, Stop};
 use crate::handler::{Handler, HandlerError, Source, UNNAMED};
+use crate::log_limit::LogLimit;
 use crate::panics::{drop_quietly, message_of};
 use crate::queue::{PoolKey, Seat};
 
@@ -69,6 +71,7 @@ type EnvironmentOf<H> = PoolEnvironment<<H as Handler>::Request, <H as Handler>:
 /// Owns one handler and the workers in front of it.
 pub(crate) struct WorkerPool<H: Handler> {
     environment: EnvironmentOf<H>,
+    log: LogLimit,
     source: Source<H>,
     /// Handlers that could not be made, or were gone, since one has served.
     failures: u32,
@@ -95,6 +98,7 @@ struct Post<H: Handler> {
 impl<H: Handler> WorkerPool<H> {
     pub(crate) fn new(environment: EnvironmentOf<H>, source: Source<H>) -> Self {
         WorkerPool {
+            log: environment.handlers_log.within(module_path!()),
             environment,
             source,
             failures: 0,
@@ -127,12 +131,12 @@ impl<H: Handler> WorkerPool<H> {
 
     fn make_again(&mut self, error: &HandlerError, wait: Duration, ctx: &mut Context<Self>) {
         if !self.source.can_remake() {
-            warn!("{}: {error}; it gets no more work", self.title());
+            self.say(Level::Warn, format_args!("{error}; it gets no more work"));
             return self.end(ctx);
         }
         self.failures += 1;
         if self.environment.settings.worker_pool.log_routee_retrieval_error {
-            warn!("{}: {error} (failure {}, made again in {wait:?})", self.title(), self.failures);
+            self.say(Level::Warn, format_args!("{error} (failure {}, made again in {wait:?})", self.failures));
         }
         self.environment.tell(PoolChange::Failing { failures: self.failures, error: error.to_string() });
         if wait.is_zero() {
@@ -148,13 +152,20 @@ impl<H: Handler> WorkerPool<H> {
         format!("dispatcher {}: handler {}", self.environment.owner, handler.unwrap_or(UNNAMED))
     }
 
+    fn say(&self, level: Level, what: fmt::Arguments<'_>) {
+        self.log.say(level, format_args!("{}: {what}", self.title()));
+    }
+
     fn run(&mut self, name: String, handler: H, ctx: &mut Context<Self>) {
         if !self.environment.names.claim(&name, self.environment.pool) {
-            warn!("dispatcher {}: a second handler {name}: it gets no work", self.environment.owner);
+            let owner = &self.environment.owner;
+            let text = format_args!("dispatcher {owner}: handler {name}: a second of this name: it gets no work");
+            self.log.say(Level::Warn, text);
             self.environment.tell(PoolChange::Duplicate { handler: name });
             return self.end(ctx);
         }
-        if self.post.is_none() {
+        let has_been = self.post.is_some();
+        if !has_been {
             self.post = Some(self.set_up(name.clone(), ctx));
         }
         let Some(post) = &self.post else { return };
@@ -163,7 +174,8 @@ impl<H: Handler> WorkerPool<H> {
         self.successes_before = stats.attempts(Outcome::Success);
         self.refill();
         self.environment.backlog.open(gate);
-        info!("{}: running, concurrency limit {}", self.title(), stats.limit());
+        let come = if has_been { "is back" } else { "joined" };
+        self.say(Level::Info, format_args!("{come}, concurrency limit {}", stats.limit()));
         self.environment.tell(PoolChange::Running { handler: name, gate, stats });
     }
 
@@ -185,7 +197,8 @@ impl<H: Handler> WorkerPool<H> {
         let breaker = breaks.then(|| {
             let (backlog, meter) = (Arc::clone(backlog), Rc::clone(&meter));
             let timeout = settings.work.service_timeout;
-            CircuitBreaker::start(title, backlog, gate, meter, timeout, ctx.address().recipient())
+            let log = &self.environment.breakers_log;
+            CircuitBreaker::start(title.clone(), log, backlog, gate, meter, timeout, ctx.address().recipient())
         });
         let sampler = meter
             .sampling_interval()
@@ -197,7 +210,7 @@ impl<H: Handler> WorkerPool<H> {
             handler: RefCell::new(None),
             meter,
             check: self.environment.check.clone(),
-            redelivery: Redelivery::new(self.environment.clone_request, work, Arc::clone(&self.environment.extras)),
+            redelivery: Redelivery::new(title, self.environment.clone_request, work, Arc::clone(&self.environment.extras)),
             show: self.environment.show_request,
             display_length: work.length_of_display_for_message,
             service_timeout: work.service_timeout,
@@ -288,6 +301,11 @@ impl<H: Handler> WorkerPool<H> {
         self.environment.names.give_up(self.environment.pool);
         self.environment.tell(PoolChange::Ending);
         if let Some(post) = &self.post {
+            // Where the dispatcher ends, it is the one that says so.
+            if self.environment.shared.gate() != Gate::ShuttingDown {
+                let busy = self.environment.backlog.view(post.gate).busy;
+                self.say(Level::Info, format_args!("leaves: it gets no more work, and has {busy} in flight"));
+            }
             self.environment.backlog.end(post.gate);
             self.environment.backlog.rouse(post.gate);
             let timeout = self.environment.settings.worker_pool.default_shutdown_timeout;
@@ -300,7 +318,7 @@ impl<H: Handler> WorkerPool<H> {
     fn cut_off(&mut self) {
         let Some(post) = self.post.as_ref().filter(|_| self.workers > 0) else { return };
         if !post.station.is_cut_off.replace(true) {
-            warn!("{}: {} workers are cut off", self.title(), self.workers);
+            self.say(Level::Warn, format_args!("time is over: {} cut off", self.workers));
             self.environment.backlog.rouse(post.gate);
         }
     }
@@ -332,7 +350,7 @@ impl<H: Handler> Drop for WorkerPool<H> {
             if let Some(sampler) = &post.sampler {
                 sampler.do_send(Stop);
             }
-            debug!("{}: pool ended", self.title());
+            debug!("{}: left", self.title());
         }
     }
 }

@@ -7,12 +7,12 @@ use crate::time::{Instant, Timers};
 use actix::fut::wrap_future;
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message};
 use futures::future::join_all;
-use log::{debug, warn};
+use log::{info, warn};
 use tokio::sync::oneshot;
 
 use super::PushingDispatcher;
 use crate::dispatcher::Rejection;
-use crate::dispatcher::shared::Gate;
+use crate::dispatcher::shared::{Gate, Totals};
 use crate::dispatcher::shutdown::{Life, ShutDown, Shutdown};
 use crate::metrics::Finish;
 use crate::pool::EndPool;
@@ -40,7 +40,8 @@ where
         if self.ending.life != Life::Serving {
             return;
         }
-        debug!("dispatcher {}: finishing what it has", self.plan.name);
+        let Totals { queued, in_flight, .. } = self.plan.shared.totals();
+        info!("dispatcher {}: shutting down: {queued} works wait, {in_flight} in flight", self.plan.name);
         self.ending.life = Life::Draining;
         self.plan.shared.set_gate(Gate::ShuttingDown);
         self.providers.end();

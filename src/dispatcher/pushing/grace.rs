@@ -2,7 +2,7 @@
 
 use actix::{AsyncContext, Context, Handler, Message};
 
-use log::{info, warn};
+use log::{Level, info, warn};
 
 use super::PushingDispatcher;
 use crate::dispatcher::shutdown::Life;
@@ -49,7 +49,8 @@ where
             return;
         }
         if self.providers.are_left() {
-            info!("dispatcher {name}: there is no handler; it waits for one from its providers");
+            let text = format_args!("dispatcher {name}: there is no handler: it waits for one from its providers");
+            self.logs.presence.say(Level::Info, text);
             return;
         }
         if is_pulled {

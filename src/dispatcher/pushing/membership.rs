@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use crate::time::Instant;
 use actix::{Arbiter, AsyncContext, Context, Handler, Message};
-use log::warn;
 use tokio::sync::oneshot;
 
 use super::{Plan, PushingDispatcher, Regulation};
 use crate::dispatcher::Rejection;
 use crate::dispatcher::pools::{AddHandlerError, HandlerSource, Pool, RemoveHandlerError};
-use crate::dispatcher::regulator::Regulate;
+use crate::dispatcher::regulator::{Regulate, Unmanned};
 use crate::dispatcher::shared::Gate;
 use crate::dispatcher::shutdown::Life;
 use crate::pool::{EndPool, PoolChange, PoolEnvironment, PoolEvent, PoolState};
@@ -63,7 +62,7 @@ where
         }
         if let Some(name) = &name {
             if !self.names.claim(name, id) {
-                warn!("dispatcher {}: a second handler {name}: it gets no work", self.plan.name);
+                self.logs.second_handler(name);
                 return refuse(adding, AddHandlerError::Duplicate { name: name.clone() });
             }
             if let Some(adding) = adding.take() {
@@ -90,6 +89,8 @@ where
             show_request: *show_request,
             clock: *clock,
             seed: *seed,
+            handlers_log: self.logs.handlers.clone(),
+            breakers_log: self.logs.breakers.clone(),
             dispatcher: ctx.address().downgrade().recipient(),
         };
         let state = PoolState::Starting { failures: 0, last_error: None };
@@ -111,9 +112,11 @@ where
 
     /// Opens or shuts the door as the pools allow.
     pub(super) fn follow_pools(&mut self) {
+        let gate = self.plan.shared.gate();
         if self.is_running() {
             self.plan.backlog.serve();
             self.plan.shared.set_gate(Gate::Open);
+            self.logs.gate_changes(gate, Gate::Open, self.plan.backlog.is_pulled());
             if let Some(Regulation { regulator, sampler }) = self.regulation() {
                 regulator.do_send(Regulate(true));
                 if self.plan.shared.start_sampling() {
@@ -130,6 +133,10 @@ where
             return;
         }
         self.plan.shared.set_gate(Gate::NoHandlers);
+        self.logs.gate_changes(gate, Gate::NoHandlers, self.plan.backlog.is_pulled());
+        if let Some(Regulation { regulator, .. }) = self.regulation() {
+            regulator.do_send(Unmanned);
+        }
         // What is to be done at least once waits as long as there is hope.
         if !may_one_come || !self.plan.settings.work.at_least_once {
             for work in self.plan.backlog.turn_away(Rejection::NoHandlers, Instant::now()) {

@@ -2,6 +2,7 @@
 
 mod ending;
 mod grace;
+mod logs;
 mod membership;
 mod providers;
 
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use crate::time::Instant;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, Running};
-use log::{debug, info, warn};
+use log::{info, warn};
 use tokio::sync::oneshot;
 
 use super::Stop;
@@ -30,6 +31,7 @@ use crate::provider::Provider;
 use crate::queue::{Backlog, Expirer, Intake, QueueActor, QueueSampler, SeatView, Waiting};
 use ending::Drain;
 use grace::Grace;
+use logs::Logs;
 pub(crate) use membership::{AddHandler, RemoveHandler};
 use providers::Providers;
 
@@ -58,6 +60,7 @@ where
     reporting: Vec<Addr<Reporting>>,
     ending: Ending,
     grace: Grace,
+    logs: Logs,
 }
 
 /// What a dispatcher is made of.
@@ -137,6 +140,7 @@ where
         // From here on, not from when its actor comes to run: who starts one finds it there.
         plan.monitors.iter().for_each(|monitor| monitor.watch(Arc::clone(&observed)));
         PushingDispatcher {
+            logs: Logs::new(Arc::clone(&plan.name)),
             plan,
             names: Arc::default(),
             pools: BTreeMap::new(),
@@ -152,12 +156,12 @@ where
     }
 
     fn start_queue(&self) -> QueueSide<Req, Res, Err> {
-        let Plan { settings, shared, intake, backlog, extras, .. } = &self.plan;
+        let Plan { name, settings, shared, intake, backlog, extras, .. } = &self.plan;
         let expirer = Expirer::new(Arc::clone(shared), Arc::clone(backlog), Arc::clone(extras)).start();
         let regulation = settings.back_pressure.as_ref().map(|back_pressure| {
             let law = law(back_pressure, self.plan.seed);
             let period = law.interval(settings.update_interval).max(SHORTEST_PERIOD);
-            let regulator = RegulatorActor::new(Arc::clone(shared), law, Arc::clone(extras)).start();
+            let regulator = RegulatorActor::new(Arc::clone(name), Arc::clone(shared), law, Arc::clone(extras)).start();
             let sampler = QueueSampler::new(
                 Arc::clone(shared),
                 Arc::clone(backlog),
@@ -230,7 +234,7 @@ where
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        debug!("dispatcher {}: started", self.plan.name);
+        info!("dispatcher {}: started", self.plan.name);
         self.queue = Some(self.start_queue());
         self.reporting = self.start_reporting();
         for source in std::mem::take(&mut self.plan.handlers) {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
-use log::warn;
+use log::{debug, warn};
 use phase::Phase;
 use slab::Slab;
 use tokio::sync::{oneshot, watch};
@@ -160,7 +160,9 @@ where
     }
 
     fn source_panicked(&mut self, message: String) {
-        warn!("dispatcher {}: its source panicked: {message}", self.parts.name);
+        warn!("dispatcher {}: its source panicked, so its run ends", self.parts.name);
+        // It may say what is in an item.
+        debug!("dispatcher {}: the panic of its source: {message}", self.parts.name);
         self.is_exhausted = true;
         self.end.get_or_insert(RunEnd::SourcePanicked(message));
     }
@@ -243,7 +245,9 @@ where
     }
 
     fn results_gone(&mut self, gone: String) {
-        warn!("dispatcher {}: nobody takes its results any more: {gone}", self.parts.name);
+        warn!("dispatcher {}: nobody takes its results any more, so its run ends", self.parts.name);
+        // It may say what is in a result.
+        debug!("dispatcher {}: why nobody takes its results: {gone}", self.parts.name);
         self.end.get_or_insert(RunEnd::ResultsGone(gone));
         self.parts.control.shut_down(self.parts.default_shutdown_timeout);
     }
