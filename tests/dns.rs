@@ -332,7 +332,7 @@ impl Log for Memory {
     }
 
     fn log(&self, record: &log::Record) {
-        if let Some(line) = record.args().to_string().strip_prefix("addresses of logged.test.: ") {
+        if let Some((_, line)) = record.args().to_string().split_once(": addresses of logged.test.: ") {
             self.0.lock().unwrap().push(format!("{}: {line}", record.level()));
         }
     }

@@ -81,6 +81,10 @@ where
     ///
     /// A panic is caught and logged, and ends the provider as `None` does.
     fn next(&mut self) -> impl Future<Output = Option<HandlerChange<Req, Res, Err>>>;
+
+    /// Is told the name of the dispatcher that follows it, once, before it is asked for anything: for what it writes to the
+    /// log.
+    fn followed_by(&mut self, _dispatcher: &str) {}
 }
 
 /// What a [`HandlerProvider`] announces.
@@ -101,7 +105,7 @@ where
 pub(crate) type Changes<Req, Res, Err> = LocalBoxStream<'static, HandlerChange<Req, Res, Err>>;
 
 /// A provider on its way to the arbiter where it will run; its type is known in here only.
-pub(crate) struct Provider<Req, Res, Err>(Box<dyn FnOnce() -> Changes<Req, Res, Err> + Send>)
+pub(crate) struct Provider<Req, Res, Err>(Box<dyn FnOnce(&str) -> Changes<Req, Res, Err> + Send>)
 where
     Req: Send + 'static,
     Res: Send + 'static,
@@ -113,15 +117,19 @@ where
     Res: Send + 'static,
     Err: Send + 'static,
 {
-    pub(crate) fn new(provider: impl HandlerProvider<Req, Res, Err>) -> Self {
+    pub(crate) fn new(mut provider: impl HandlerProvider<Req, Res, Err>) -> Self {
         let next = |mut provider| async {
             let change = HandlerProvider::next(&mut provider).await?;
             Some((change, provider))
         };
-        Provider(Box::new(move || unfold(provider, next).boxed_local()))
+        Provider(Box::new(move |dispatcher| {
+            provider.followed_by(dispatcher);
+            unfold(provider, next).boxed_local()
+        }))
     }
 
-    pub(crate) fn start(self) -> Changes<Req, Res, Err> {
-        (self.0)()
+    /// `dispatcher`: its name.
+    pub(crate) fn start(self, dispatcher: &str) -> Changes<Req, Res, Err> {
+        (self.0)(dispatcher)
     }
 }

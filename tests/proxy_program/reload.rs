@@ -33,7 +33,7 @@ async fn nothing_is_lost_while_settings_change() {
     // One goes.
     change(conf(&[("/always", &[&b])], ""));
     program.reload().await;
-    program.line(&format!("upstream {} removed", a.address)).await;
+    program.line(&format!("handler {}: removed", a.address)).await;
     let left = a.count();
     load.further(200).await;
     assert_eq!(a.count(), left, "it has been removed");

@@ -133,7 +133,9 @@ where
             return;
         }
         self.plan.shared.set_gate(Gate::NoHandlers);
-        self.logs.gate_changes(gate, Gate::NoHandlers, self.plan.backlog.is_pulled());
+        if !self.will_end_for_want_of_handlers() {
+            self.logs.gate_changes(gate, Gate::NoHandlers, self.plan.backlog.is_pulled());
+        }
         if let Some(Regulation { regulator, .. }) = self.regulation() {
             regulator.do_send(Unmanned);
         }
@@ -143,6 +145,13 @@ where
                 work.refuse(Rejection::NoHandlers);
             }
         }
+    }
+
+    /// Whether it ends, and says so, when the pools that are left have ended.
+    fn will_end_for_want_of_handlers(&self) -> bool {
+        let is_asked_to = self.plan.settings.worker_pool.shutdown_on_all_worker_death;
+        let had_its_chance = self.pools_so_far > 0 || self.plan.backlog.is_pulled();
+        is_asked_to && had_its_chance && !self.providers.are_left() && !self.pools.values().any(Pool::is_alive)
     }
 
     /// Shows no more than some pools that have ended.

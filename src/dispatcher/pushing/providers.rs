@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use actix::{Addr, AsyncContext, Context, Handler, Message, WeakAddr};
 use futures::{FutureExt, StreamExt};
-use log::{debug, error, warn};
+use log::{Level, debug, error};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, yield_now};
 
 use super::PushingDispatcher;
 use super::membership::{AddHandler, RemoveHandler};
+use crate::log_limit::LogLimit;
 use crate::panics::message_of;
-use crate::provider::{Changes, HandlerChange};
+use crate::provider::{HandlerChange, Provider};
 
 /// The providers that are followed.
 #[derive(Default)]
@@ -72,7 +73,7 @@ where
             let (name, dispatcher) = (Arc::clone(&self.plan.name), ctx.address().downgrade());
             let task = async move {
                 let farewell = Farewell(dispatcher);
-                let followed = AssertUnwindSafe(follow(provider.start(), &farewell.0, &name)).catch_unwind();
+                let followed = AssertUnwindSafe(follow(provider, &farewell.0, &name)).catch_unwind();
                 match followed.await {
                     Ok(()) => debug!("dispatcher {name}: a provider has ended; the handlers it gave stay"),
                     Err(panic) => {
@@ -89,7 +90,7 @@ where
 
 /// Does what a provider says until it ends, or the dispatcher does.
 async fn follow<Req, Res, Err>(
-    mut changes: Changes<Req, Res, Err>,
+    provider: Provider<Req, Res, Err>,
     dispatcher: &WeakAddr<PushingDispatcher<Req, Res, Err>>,
     name: &Arc<str>,
 ) where
@@ -97,9 +98,11 @@ async fn follow<Req, Res, Err>(
     Res: Send + 'static,
     Err: Send + 'static,
 {
+    let mut changes = provider.start(name);
+    let log = LogLimit::of_one(module_path!());
     while let Some(change) = changes.next().await {
         let Some(dispatcher) = dispatcher.upgrade() else { return };
-        apply(change, &dispatcher, name);
+        apply(change, &dispatcher, name, &log);
         drop(dispatcher);
         // One that always has another must not keep the thread to itself.
         yield_now().await;
@@ -110,6 +113,7 @@ fn apply<Req, Res, Err>(
     change: HandlerChange<Req, Res, Err>,
     dispatcher: &Addr<PushingDispatcher<Req, Res, Err>>,
     name: &Arc<str>,
+    log: &LogLimit,
 ) where
     Req: Send + 'static,
     Res: Send + 'static,
@@ -121,10 +125,10 @@ fn apply<Req, Res, Err>(
         HandlerChange::Remove(handler) => {
             let (reply_to, reply) = oneshot::channel();
             dispatcher.do_send(RemoveHandler { name: handler, reply_to });
-            let name = Arc::clone(name);
+            let (name, log) = (Arc::clone(name), log.clone());
             actix::spawn(async move {
                 if let Ok(Err(error)) = reply.await {
-                    warn!("dispatcher {name}: a provider removes a handler: {error}");
+                    log.say(Level::Warn, format_args!("dispatcher {name}: a provider removes a handler: {error}"));
                 }
             });
         }

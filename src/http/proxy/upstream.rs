@@ -96,6 +96,8 @@ pub(super) enum SendError {
 /// How a route's upstreams are spoken to, and how their answers are taken.
 #[derive(Debug)]
 pub(crate) struct Manner {
+    /// The name of its dispatcher.
+    dispatcher: String,
     host: HostHeader,
     body_idle_timeout: Duration,
     failure_statuses: Vec<StatusCode>,
@@ -105,6 +107,7 @@ pub(crate) struct Manner {
 impl Manner {
     pub(super) fn of(route: &RouteSettings) -> Self {
         Manner {
+            dispatcher: route.dispatcher.clone(),
             host: route.host_header.clone(),
             body_idle_timeout: route.upstream.body_idle_timeout,
             failure_statuses: route.failure_statuses.clone(),
@@ -197,13 +200,13 @@ impl UpstreamHandler {
     }
 
     fn error(&self, error: &SendError, unsent: Option<Outgoing>) -> UpstreamError {
-        let upstream = &self.upstream;
+        let title = format_args!("dispatcher {}: handler {}", self.manner.dispatcher, self.upstream.authority);
         match error {
             // As long as there is none, each request would say so.
             SendError::NoConnection(_) if self.is_time_to_warn() => {
-                warn!("upstream {upstream}: no connection: {error}; said again in {WARN_INTERVAL:?} at the earliest");
+                warn!("{title}: no connection: {error}; said again in {WARN_INTERVAL:?} at the earliest");
             }
-            SendError::NoConnection(_) | SendError::Broken(_) => debug!("upstream {upstream}: {error}"),
+            SendError::NoConnection(_) | SendError::Broken(_) => debug!("{title}: {error}"),
         }
         match error {
             SendError::NoConnection(_) => UpstreamError::NoConnection { why: error.to_string(), unsent },

@@ -7,13 +7,14 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use log::{debug, info, warn};
+use log::{Level, debug};
 pub use resolver::InvalidDnsName;
 
 use self::known::{Health, Known};
 use self::resolver::Resolver;
 use super::{HandlerChange, HandlerProvider};
 use crate::dispatcher::HandlerSource;
+use crate::log_limit::LogLimit;
 use crate::time::sleep;
 
 /// However short the time to live of an answer and the shortest interval are, the name is not resolved more often.
@@ -57,6 +58,10 @@ where
     Err: Send + 'static,
 {
     name: String,
+    /// Who speaks in the log.
+    title: String,
+    changes_log: LogLimit,
+    health_log: LogLimit,
     port: u16,
     make: Box<dyn FnMut(SocketAddr) -> HandlerSource<Req, Res, Err> + Send>,
     resolver: Resolver,
@@ -93,7 +98,10 @@ where
         let name = name.into();
         Ok(DnsProvider {
             resolver: Resolver::new(&name)?,
+            title: format!("addresses of {name}"),
             name,
+            changes_log: LogLimit::of_one(module_path!()),
+            health_log: LogLimit::of_one(module_path!()),
             port,
             make: Box::new(make),
             known: Known::new(Duration::from_secs(1), Duration::from_secs(30)),
@@ -131,17 +139,25 @@ where
         let (v4, v6) = self.resolver.resolve().await;
         let update = self.known.update(v4, v6);
         self.wait = update.wait;
-        let title = format!("addresses of {}", self.name);
+        let title = &self.title;
         let count = self.known.addresses().len();
         if !update.changes.is_empty() {
             let come = update.changes.iter().filter(|change| matches!(change, Change::Come(_))).count();
-            info!("{title}: {count} now, {come} new, {} gone", update.changes.len() - come);
+            let gone = update.changes.len() - come;
+            let text = format_args!("{title}: {count} now, {come} new, {gone} gone");
+            self.changes_log.say(Level::Info, text);
         }
+        let (log, reason) = (&self.health_log, &update.reason);
         match &update.health {
             _ if update.health == self.health => {}
-            Health::Well => info!("{title}: resolved again, {count} there"),
-            Health::HalfKnown => warn!("{title}: a part could not be resolved, and stays as it is: {}", update.reason),
-            Health::Unknown => warn!("{title}: not resolved, so the {count} known stay: {}", update.reason),
+            Health::Well => log.say(Level::Info, format_args!("{title}: resolved again, {count} there")),
+            Health::HalfKnown => {
+                let text = format_args!("{title}: a part could not be resolved, and stays as it is: {reason}");
+                log.say(Level::Warn, text);
+            }
+            Health::Unknown => {
+                log.say(Level::Warn, format_args!("{title}: not resolved, so the {count} known stay: {reason}"));
+            }
         }
         if update.health != Health::Well {
             debug!("{title}: asked again in {:?}: {}", self.wait, update.reason);
@@ -157,6 +173,10 @@ where
     Res: Send + 'static,
     Err: Send + 'static,
 {
+    fn followed_by(&mut self, dispatcher: &str) {
+        self.title = format!("dispatcher {dispatcher}: addresses of {}", self.name);
+    }
+
     async fn next(&mut self) -> Option<HandlerChange<Req, Res, Err>> {
         loop {
             let at = |ip| SocketAddr::new(ip, self.port);
