@@ -269,6 +269,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_true_any_more_is_counted_only() {
+        let (mut quota, start) = (Quota::new(1), Instant::now());
+        assert_eq!(quota.offer(record("a"), start), Some(record("a")));
+        assert_eq!(quota.offer(record("b"), start), None);
+        // Something was said that is not to be heard.
+        quota.supersede();
+        assert_eq!((quota.wait(start), quota.due(start + PERIOD)), (None, None));
+        assert_eq!(quota.offer(record("c"), start + PERIOD), Some(left_out("c", 1)));
+    }
+
+    #[test]
     fn what_others_have_left_out_is_told_too() {
         let (mut quota, start) = (Quota::new(1), Instant::now());
         assert_eq!(quota.offer(left_out("a", 7), start), Some(left_out("a", 7)));

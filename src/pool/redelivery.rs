@@ -83,15 +83,13 @@ impl<Req> Redelivery<Req> {
     pub(crate) fn copy<Err>(&self, request: &Req, course: Option<&Course<Req, Err>>) -> Option<Req> {
         let clone = course.and_then(|course| course.clone_request).or(self.clone)?;
         let cloned = catch_unwind(AssertUnwindSafe(|| clone(request)));
-        cloned
-            .map_err(|panic| self.cannot_be_copied(&message_of(panic)))
-            .ok()
-            .flatten()
+        cloned.map_err(|panic| self.cannot_be_copied(&message_of(panic))).ok().flatten()
     }
 
     #[cold]
     fn cannot_be_copied(&self, message: &str) {
-        let text = format_args!("{}: a request cannot be copied, for that panicked: it will not go out again", self.title);
+        let text =
+            format_args!("{}: a request cannot be copied, for that panicked: it will not go out again", self.title);
         self.log.say(Level::Error, text);
         // It may say what is in the request.
         debug!("{}: the panic in copying a request: {message}", self.title);

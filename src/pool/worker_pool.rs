@@ -72,6 +72,8 @@ type EnvironmentOf<H> = PoolEnvironment<<H as Handler>::Request, <H as Handler>:
 pub(crate) struct WorkerPool<H: Handler> {
     environment: EnvironmentOf<H>,
     log: LogLimit,
+    /// Apart, for a handler may ask for it all the time.
+    holds_log: LogLimit,
     source: Source<H>,
     /// Handlers that could not be made, or were gone, since one has served.
     failures: u32,
@@ -99,6 +101,7 @@ impl<H: Handler> WorkerPool<H> {
     pub(crate) fn new(environment: EnvironmentOf<H>, source: Source<H>) -> Self {
         WorkerPool {
             log: environment.handlers_log.within(module_path!()),
+            holds_log: LogLimit::of_one(module_path!()),
             environment,
             source,
             failures: 0,
@@ -210,7 +213,12 @@ impl<H: Handler> WorkerPool<H> {
             handler: RefCell::new(None),
             meter,
             check: self.environment.check.clone(),
-            redelivery: Redelivery::new(title, self.environment.clone_request, work, Arc::clone(&self.environment.extras)),
+            redelivery: Redelivery::new(
+                title,
+                self.environment.clone_request,
+                work,
+                Arc::clone(&self.environment.extras),
+            ),
             show: self.environment.show_request,
             display_length: work.length_of_display_for_message,
             service_timeout: work.service_timeout,
@@ -270,7 +278,9 @@ impl<H: Handler> WorkerPool<H> {
 
     /// Each hold has its own timer; the gate opens with the last.
     fn hold(&mut self, until: Instant, ctx: &mut Context<Self>) {
-        ctx.later(until.saturating_duration_since(Instant::now()), |pool, _| {
+        let wait = until.saturating_duration_since(Instant::now());
+        self.holds_log.say(Level::Debug, format_args!("{}: wants no work for {wait:?}", self.title()));
+        ctx.later(wait, |pool, _| {
             let Some(post) = &pool.post else { return };
             pool.environment.backlog.resume(post.gate, Instant::now());
         });

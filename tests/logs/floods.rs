@@ -36,9 +36,11 @@ fn flapping(name: &str) -> kanaloa::DispatcherHandle<bool, (), Infallible> {
     let mut settings = fixed_and_open(1);
     settings.work.service_timeout = ms(10);
     settings.circuit_breaker.as_mut().unwrap().open_duration_base = ms(20);
-    let service = handler_fn("flapping", |hangs: bool| async move {
-        if hangs { pending().await } else { Ok::<(), Infallible>(()) }
-    });
+    let service =
+        handler_fn(
+            "flapping",
+            |hangs: bool| async move { if hangs { pending().await } else { Ok::<(), Infallible>(()) } },
+        );
     PushingDispatcher::builder(name).settings(settings).handler(service).start().unwrap()
 }
 
@@ -84,9 +86,8 @@ fn a_thousand_handlers_that_come_and_go_say_so_in_few_words() {
     const HANDLERS: usize = 1_000;
     listen();
     virtual_time(async {
-        let handlers = (0..HANDLERS).map(|n| {
-            HandlerSource::new(handler_fn(format!("h{n}"), |n: u64| async move { Ok::<_, Infallible>(n) }))
-        });
+        let handlers = (0..HANDLERS)
+            .map(|n| HandlerSource::new(handler_fn(format!("h{n}"), |n: u64| async move { Ok::<_, Infallible>(n) })));
         let builder = PushingDispatcher::builder("crowd").settings(fixed(1));
         let handle = builder.provider(FixedProvider::new(handlers)).start().unwrap();
         sleep_ms(11_000).await;

@@ -71,7 +71,8 @@ fn a_shutdown_ends_it_and_refusals_for_want_of_handlers_are_none() {
         flood(&handle, 30, 3_000).await;
         assert_eq!(handle.totals().rejected, 100);
     });
-    let ended: Vec<_> = told("dispatcher ended: ").into_iter().filter(|(_, text)| text.contains("overloaded")).collect();
+    let ended: Vec<_> =
+        told("dispatcher ended: ").into_iter().filter(|(_, text)| text.contains("overloaded")).collect();
     assert_eq!(ended.len(), 2, "{ended:?}");
     assert!(ended[1].1.starts_with("stopped while overloaded, after "), "{ended:?}");
     let unmanned = told("dispatcher without: ");

@@ -109,7 +109,8 @@ fn what_a_request_says_that_cannot_be_copied_is_for_debug_and_the_error_is_not_r
         sleep_ms(10_000).await;
     });
     is_at_debug_only("secret-4");
-    let text = "dispatcher copies: handler single: a request cannot be copied, for that panicked: it will not go out again";
+    let text =
+        "dispatcher copies: handler single: a request cannot be copied, for that panicked: it will not go out again";
     let mut expected = vec![(Level::Error, text.to_string()); 5];
     expected.push((Level::Error, format!("{text}; 94 more like it were not logged")));
     assert_eq!(lines("dispatcher copies: handler single: a request"), expected);

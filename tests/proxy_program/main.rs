@@ -8,6 +8,7 @@ mod examples;
 mod foreign_clients;
 mod krakend;
 mod mistakes;
+mod privacy;
 mod rapid_reset;
 mod reload;
 mod slowloris;
