@@ -104,8 +104,11 @@ where
 /// The changes that a provider announces.
 pub(crate) type Changes<Req, Res, Err> = LocalBoxStream<'static, HandlerChange<Req, Res, Err>>;
 
+/// Starts a provider for the dispatcher of this name.
+type Start<Req, Res, Err> = dyn FnOnce(&str) -> Changes<Req, Res, Err> + Send;
+
 /// A provider on its way to the arbiter where it will run; its type is known in here only.
-pub(crate) struct Provider<Req, Res, Err>(Box<dyn FnOnce(&str) -> Changes<Req, Res, Err> + Send>)
+pub(crate) struct Provider<Req, Res, Err>(Box<Start<Req, Res, Err>>)
 where
     Req: Send + 'static,
     Res: Send + 'static,
