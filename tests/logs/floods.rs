@@ -49,7 +49,7 @@ fn a_circuit_breaker_that_flaps_says_little_and_counts_the_rest_and_its_last_wor
     listen();
     let (opened, lines) = virtual_time(async {
         let handle = flapping("flaps");
-        let opened = flap(&handle, 60_000).await;
+        let opened = flap(&handle, 65_000).await;
         for _ in 0..4 {
             assert!(handle.call(false).await.is_ok());
         }
