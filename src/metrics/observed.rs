@@ -232,10 +232,11 @@ impl Pool {
             stuck: 0,
             circuit: stats.circuit(),
             circuit_opened: stats.opened(),
-            limit_change: stats.limit_change().map(|LimitChange { at, from, to }| LimitDecision {
+            limit_change: stats.limit_change().map(|LimitChange { at, from, to, reason }| LimitDecision {
                 ago: ago(at),
                 from,
                 to,
+                reason,
             }),
             circuit_change: stats.circuit_change().map(|CircuitChange { at, to }| CircuitDecision { ago: ago(at), to }),
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Distribution, Metric, MetricName, Value};
 use crate::control::breaker::BreakerState;
 use crate::control::regulator::Admission;
+use crate::control::throttle::Reason;
 use crate::dispatcher::{DispatcherState, RejectionReason, Rejections, Totals};
 use crate::pool::CircuitState;
 
@@ -88,6 +89,8 @@ pub struct LimitDecision {
     pub from: usize,
     /// What it has been since.
     pub to: usize,
+    /// Why.
+    pub reason: Reason,
 }
 
 /// What a circuit breaker has done.
@@ -103,10 +106,7 @@ pub struct CircuitDecision {
 impl DispatcherSnapshot {
     /// Why works are let in or refused now, in words.
     pub fn explain_admission(&self) -> String {
-        match self.expected_wait {
-            Some(wait) => format!("a work that came now would wait {wait:?}"),
-            None => "no process time is known yet".to_owned(),
-        }
+        self.admission.explain(usize::try_from(self.totals.queued).unwrap_or(usize::MAX)).to_string()
     }
 
     /// All of it as metrics: those of the dispatcher, then each handler's.
@@ -138,7 +138,7 @@ impl DispatcherSnapshot {
 
     /// Whether more than the capacity is let through for a moment.
     pub fn is_burst(&self) -> bool {
-        false
+        self.admission.is_burst()
     }
 
     /// Adds what is known of another dispatcher of the same name that is older. How things stand is told of this one where it
@@ -162,15 +162,15 @@ impl HandlerSnapshot {
     /// What the throttle decided last and why, in words.
     pub fn explain_limit(&self) -> String {
         match &self.limit_change {
-            Some(LimitDecision { from, to, .. }) => format!("{from} to {to}"),
-            None => "the limit it started with".to_owned(),
+            Some(LimitDecision { from, to, reason, .. }) => format!("from {from} to {to}: {reason}"),
+            None => "unchanged since the start".to_owned(),
         }
     }
 
     /// What the circuit breaker did last and why, in words.
     pub fn explain_circuit(&self) -> String {
         match &self.circuit_change {
-            Some(CircuitDecision { to, .. }) => format!("{to:?}"),
+            Some(CircuitDecision { to, .. }) => to.to_string(),
             None => "closed since the start".to_owned(),
         }
     }

@@ -7,14 +7,17 @@ use log::debug;
 
 use super::meter::{LimitChange, PoolStats};
 use crate::config::{AutothrottleAlgorithm, AutothrottleSettings, DispatcherSettings, WorkerPoolSettings};
-use crate::control::throttle::{Aimd, Fixed, Gradient2, Kanaloa, KanaloaRules, Plumb, Throttle, Vegas};
+use crate::control::throttle::{Aimd, Fixed, Gradient2, Kanaloa, KanaloaRules, Plumb, Reason, Throttle, Vegas};
 use crate::dispatcher::Stop;
 use crate::time::Instant;
 
-/// A throttle would change the concurrency limit to this.
+/// A throttle would change the concurrency limit.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Proposal(pub(crate) usize);
+pub(crate) struct Proposal {
+    pub(crate) limit: usize,
+    pub(crate) reason: Reason,
+}
 
 /// The pool is to have this concurrency limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
@@ -87,11 +90,11 @@ impl Actor for Autothrottler {
 impl Handler<Proposal> for Autothrottler {
     type Result = ();
 
-    fn handle(&mut self, Proposal(limit): Proposal, _: &mut Self::Context) {
+    fn handle(&mut self, Proposal { limit, reason }: Proposal, _: &mut Self::Context) {
         let limit = limit.clamp(self.bounds.0, self.bounds.1);
         if limit != self.limit {
-            debug!("{}: concurrency limit {} -> {limit}", self.title, self.limit);
-            self.stats.limit_changed(LimitChange { at: Instant::now(), from: self.limit, to: limit });
+            debug!("{}: concurrency limit {} -> {limit}: {reason}", self.title, self.limit);
+            self.stats.limit_changed(LimitChange { at: Instant::now(), from: self.limit, to: limit, reason });
             self.limit = limit;
             self.pool.do_send(ScaleTo(limit));
         }

@@ -12,7 +12,7 @@ use super::autothrottler::{Autothrottler, Proposal};
 use super::circuit_breaker::Circuit;
 use super::status::CircuitState;
 use crate::control::breaker::{Breaker, BreakerState, SHORTEST_STALL, stall_threshold};
-use crate::control::throttle::{PoolSample, Throttle};
+use crate::control::throttle::{PoolSample, Reason, Throttle};
 use crate::control::{Attempt, Outcome};
 use crate::metrics::Histogram;
 
@@ -100,6 +100,7 @@ pub(crate) struct LimitChange {
     pub(crate) at: Instant,
     pub(crate) from: usize,
     pub(crate) to: usize,
+    pub(crate) reason: Reason,
 }
 
 /// What a circuit breaker has done.
@@ -343,7 +344,7 @@ impl Meter {
         let outcome = if is_left_behind { Outcome::Cancelled } else { outcome };
         let proposal = inner.throttle.record(&Attempt { outcome, in_flight, ..attempt });
         if let Some(limit) = proposal {
-            self.autothrottler.do_send(Proposal(limit));
+            self.autothrottler.do_send(Proposal { limit, reason: inner.throttle.reason() });
         }
         self.stats.is_doubling.store(inner.throttle.is_doubling(), Ordering::Relaxed);
         let state = inner.breaker.as_mut()?.record(&attempt, limit)?;
@@ -405,7 +406,7 @@ impl Meter {
             overflown,
         };
         if let Some(limit) = inner.throttle.sample(&sample) {
-            self.autothrottler.do_send(Proposal(limit));
+            self.autothrottler.do_send(Proposal { limit, reason: inner.throttle.reason() });
         }
     }
 

@@ -80,6 +80,7 @@ const DISPATCHER_KEYS: &[(&str, &str, Change)] = &[
     }),
     ("autothrottle.downsize-ratio", "1", |s| throttle(s).downsize_ratio = 1.0),
     ("metrics.enabled", "off", |s| s.metrics = None),
+    ("metrics.max-handlers", "1", |s| s.most_reported_handlers = 1),
     ("metrics.statsD.namespace", "shop", |s| statsd(s).namespace = "shop".into()),
     ("metrics.statsD.event-sample-rate", "0.01", |s| statsd(s).event_sample_rate = 0.01),
     ("metrics.statsD.status-sample-rate", "0.5", |s| statsd(s).status_sample_rate = 0.5),
