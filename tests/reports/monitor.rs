@@ -1,0 +1,105 @@
+//! Several dispatchers, watched.
+
+use futures::future::join_all;
+use kanaloa::metrics::Monitor;
+use kanaloa::{CircuitState, DispatcherState};
+
+use super::*;
+
+#[test]
+fn what_is_known_is_there_at_once_and_without_asking() {
+    virtual_time(async {
+        let monitor = Monitor::new();
+        assert!(monitor.dispatchers().is_empty());
+        let shop = shop("").monitor(&monitor).start().unwrap();
+        let [fresh] = &*monitor.dispatchers() else { panic!("there is one") };
+        assert_eq!((&*fresh.name, fresh.state, fresh.handlers.len()), ("shop", DispatcherState::Starting, 0));
+        settle().await;
+
+        let calls = calls(&shop, 10, 20).await;
+        settle().await;
+        let [busy] = &*monitor.dispatchers() else { panic!("there is one") };
+        assert_eq!((busy.id, busy.state), (fresh.id, DispatcherState::Running));
+        assert_eq!((busy.totals.queued, busy.totals.in_flight, busy.totals.rejected), (4, 4, 2));
+        assert_eq!((busy.rejections.queue_full, busy.totals), (2, shop.totals()));
+        let till = &busy.handlers[0];
+        assert_eq!((&*till.name, till.handlers, till.limit, till.busy), ("till", 1, 4, 4));
+        assert_eq!(till.explain_limit(), "unchanged since the start");
+        assert_eq!((till.circuit, &*till.explain_circuit()), (CircuitState::Closed, "closed since the start"));
+        join_all(calls).await;
+
+        let done = &monitor.dispatchers()[0];
+        assert_eq!((done.handlers[0].completed, done.handlers[0].process_time.count()), (8, 8));
+        assert_eq!((done.handlers[0].process_time.sum(), done.wait_time.sum()), (ms(160), ms(80)));
+    });
+}
+
+#[test]
+fn counts_of_a_name_only_ever_grow_whichever_dispatchers_come_and_go() {
+    virtual_time(async {
+        let monitor = Monitor::new();
+        let mut completed = Vec::new();
+        for round in 0..3 {
+            let shop = shop("").monitor(&monitor).start().unwrap();
+            let slow = shop.call(40);
+            for _ in 0..3 {
+                shop.call(2).await.unwrap();
+            }
+            drop(shop);
+            // It has nobody left, and ends when its last work has.
+            assert_eq!(monitor.dispatchers().len(), 1, "{round}");
+            completed.push(monitor.by_name()[0].totals.completed);
+            slow.await.unwrap();
+            settle().await;
+            assert_eq!(monitor.dispatchers().len(), 0, "{round}");
+            completed.push(monitor.by_name()[0].totals.completed);
+        }
+        assert_eq!(completed, [3, 4, 7, 8, 11, 12]);
+        let [all] = &*monitor.by_name() else { panic!("there is one name") };
+        assert_eq!((all.totals.received, all.handlers.len(), all.handlers[0].handlers), (12, 1, 0));
+        assert_eq!((all.handlers[0].completed, all.handlers[0].limit), (12, 0));
+        assert_eq!(all.wait_time.count(), 12);
+    });
+}
+
+#[test]
+fn dispatchers_of_one_name_are_two_by_number_and_one_by_name() {
+    virtual_time(async {
+        let monitor = Monitor::new();
+        let shops = [(); 2].map(|()| shop("").monitor(&monitor).start().unwrap());
+        let calls: Vec<_> = shops.iter().map(|shop| shop.call(20)).collect();
+        settle().await;
+        let each = monitor.dispatchers();
+        assert_eq!(each.len(), 2);
+        assert_ne!(each[0].id, each[1].id);
+        let [both] = &*monitor.by_name() else { panic!("there is one name") };
+        assert_eq!((both.totals.in_flight, both.handlers.len()), (2, 1));
+        assert_eq!((both.handlers[0].handlers, both.handlers[0].limit, both.handlers[0].busy), (2, 8, 2));
+        join_all(calls).await;
+    });
+}
+
+#[test]
+fn what_the_controllers_decided_is_told_in_words() {
+    virtual_time(async {
+        let monitor = Monitor::new();
+        let more = "autothrottle.algorithm = plumb, back-pressure.enabled = on, circuit-breaker.enabled = on";
+        let shop = shop(more).monitor(&monitor).start().unwrap();
+        settle().await;
+        let now = || monitor.dispatchers().remove(0);
+        assert_eq!(now().explain_admission(), "no process time is known yet: lets in up to 68 works");
+        let hanging: Vec<_> = (0..4).map(|_| shop.call(0)).collect();
+        sleep_ms(89).await;
+        assert_eq!(now().handlers[0].limit_change, None);
+        join_all(hanging).await;
+        sleep_ms(1).await;
+        let till = &now().handlers[0];
+        let change = till.limit_change.unwrap();
+        assert_eq!((change.to, change.ago), (till.limit, ms(1)));
+        assert_eq!(till.explain_limit(), "from 4 to 2: service silent: timeouts prevail, the limit was 4 before");
+        // More than three timeouts in a row.
+        assert_eq!((till.circuit, till.circuit_opened), (CircuitState::Open, 1));
+        assert_eq!(till.explain_circuit(), "open: too many timeouts in a row");
+        assert_eq!(till.circuit_change.unwrap().ago, ms(1));
+    });
+}
