@@ -123,10 +123,9 @@ impl Observed {
         }
     }
 
-    /// Whether all its works have ended.
+    /// Whether nothing is counted any more: its works have ended, and there is no handle to submit any.
     pub(crate) fn is_at_rest(&self) -> bool {
-        let totals = self.shared.totals();
-        totals.queued == 0 && totals.in_flight == 0
+        Arc::strong_count(&self.shared) == 1
     }
 
     pub(crate) fn snapshot(&self) -> DispatcherSnapshot {
