@@ -23,7 +23,6 @@ mod reporter;
 mod reporting;
 #[cfg(any(feature = "metrics", feature = "prometheus"))]
 mod series;
-mod share;
 mod snapshot;
 mod statsd;
 mod told;

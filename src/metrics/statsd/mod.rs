@@ -5,6 +5,7 @@ mod courier;
 mod mailbox;
 mod names;
 mod packets;
+mod share;
 #[cfg(test)]
 mod tests;
 
@@ -21,9 +22,10 @@ use futures::future::BoxFuture;
 use mailbox::Mailbox;
 use names::Names;
 use packets::Packets;
+use share::Share;
 
 use super::namesakes::Namesake;
-use super::share::Share;
+
 use super::told::Told;
 use super::{Metric, MetricName, Report, Reporter, Value};
 use crate::config::StatsDSettings;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// It may be read from anywhere, but only one thread at a time chooses.
 #[derive(Debug)]
-pub(crate) struct Share {
+pub(super) struct Share {
     /// The share, in parts of [`WHOLE`].
     step: u64,
     /// How much has come together; a whole is one chosen.
@@ -18,14 +18,14 @@ const WHOLE: u64 = 1 << 32;
 
 impl Share {
     /// `share`: more than 0, at most 1.
-    pub(crate) fn new(share: f64) -> Self {
+    pub(super) fn new(share: f64) -> Self {
         let step = ((share * WHOLE as f64).round() as u64).clamp(1, WHOLE);
         // The first is chosen: what happens once is seen.
         Share { step, position: AtomicU64::new(WHOLE - step) }
     }
 
     /// Whether the next one is chosen.
-    pub(crate) fn takes_next(&self) -> bool {
+    pub(super) fn takes_next(&self) -> bool {
         // Two plain accesses: an addition that others may interrupt costs many times as much.
         let position = self.position.load(Ordering::Relaxed) + self.step;
         let is_chosen = position >= WHOLE;
