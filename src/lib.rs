@@ -51,6 +51,8 @@
 
 pub mod config;
 pub mod control;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 mod dispatcher;
 mod handler;
 #[cfg(feature = "proxy")]
