@@ -22,7 +22,7 @@ pub(crate) struct ProxyArgs {
     #[arg(long, value_name = "ADDR", value_parser = address)]
     listen: Option<SocketAddr>,
 
-    /// Where to answer /healthz, /readyz and /status [default: kanaloa.proxy.admin, which is 127.0.0.1:8081]
+    /// Where to answer /healthz, /readyz and /status, and to show /dashboard/ [default: kanaloa.proxy.admin, which is 127.0.0.1:8081]
     #[arg(long, value_name = "ADDR", value_parser = address)]
     admin: Option<SocketAddr>,
 
@@ -139,6 +139,7 @@ fn overview(proxy: &ReverseProxy) -> String {
     let mut lines = vec![format!("kanaloa {} listens on {scheme}://{}", env!("CARGO_PKG_VERSION"), proxy.address())];
     if let Some(admin) = proxy.admin_address() {
         lines.push(format!("  admin: http://{admin}, with /healthz, /readyz and /status"));
+        lines.push(format!("  dashboard: http://{admin}/dashboard/"));
     }
     let threads = settings.threads;
     lines.push(format!("  threads: {threads}, connections: at most {}", settings.server.max_connections));

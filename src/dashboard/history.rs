@@ -158,7 +158,9 @@ impl History {
         }
         self.dispatchers.retain(|dispatcher| !dispatcher.rows.is_empty());
         while self.dispatchers.len() > MOST_DISPATCHERS {
-            let Some((at, _)) = self.dispatchers.iter().enumerate().min_by_key(|(_, known)| known.rows.end()) else { break };
+            let Some((at, _)) = self.dispatchers.iter().enumerate().min_by_key(|(_, known)| known.rows.end()) else {
+                break;
+            };
             self.dispatchers.remove(at);
         }
         let mut too_many = self.dispatchers.iter().map(|known| known.handlers.len()).sum::<usize>();

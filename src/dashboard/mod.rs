@@ -62,8 +62,8 @@ use log::warn;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-pub use self::events::{Events, TooManyViewers};
 use self::events::Board;
+pub use self::events::{Events, TooManyViewers};
 use self::history::History;
 use self::sampler::Sampler;
 use crate::metrics::Monitor;
@@ -179,7 +179,10 @@ async fn sample(board: Arc<Board>, monitor: Monitor, mut sampler: Sampler) {
         let tick = sampler.sample(monitor.dispatchers(), unix_ms(), Instant::now());
         if let Some(more) = tick.left_off.filter(|_| !was_told) {
             was_told = true;
-            warn!("the dashboard leaves off {} dispatchers and {} handlers: there are too many", more.dispatchers, more.handlers);
+            warn!(
+                "the dashboard leaves off {} dispatchers and {} handlers: there are too many",
+                more.dispatchers, more.handlers
+            );
         }
         board.0.history.lock().push(&tick);
         board.0.has_more();

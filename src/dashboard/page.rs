@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn the_page_asks_nobody_else_for_anything() {
-        let foreign = page().match_indices("://").map(|(at, _)| &page()[at.saturating_sub(10)..(at + 20).min(page().len())]);
+        let foreign =
+            page().match_indices("://").map(|(at, _)| &page()[at.saturating_sub(10)..(at + 20).min(page().len())]);
         let foreign: Vec<_> = foreign.filter(|text| !text.contains("github.com")).collect();
         assert_eq!(foreign, Vec::<&str>::new());
     }

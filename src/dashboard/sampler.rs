@@ -69,7 +69,8 @@ impl Sampler {
                 }
                 room -= 1;
                 let earlier = earlier.as_ref().map(|earlier| earlier.handlers.get(&handler.name));
-                let is_there = handler.handlers > 0 || earlier.flatten().is_some_and(|earlier| has_ended(&handler, earlier));
+                let is_there =
+                    handler.handlers > 0 || earlier.flatten().is_some_and(|earlier| has_ended(&handler, earlier));
                 if is_there {
                     let fresh = HandlerCounts::default();
                     let earlier = earlier.map(|earlier| earlier.map_or(fresh, HandlerCounts::of));

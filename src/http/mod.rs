@@ -5,8 +5,10 @@
 //! ```
 
 mod admin;
+mod admin_server;
 pub(crate) mod answer;
 pub(crate) mod headers;
+mod live;
 mod patience;
 mod proxy;
 mod reverse_proxy;
@@ -15,5 +17,6 @@ pub(crate) mod server;
 pub mod settings;
 mod status;
 
+pub use admin_server::{AdminError, AdminServer};
 pub use reverse_proxy::{Drained, ProxyError, ReverseProxy};
 pub use status::{ProxyStatus, RouteStatus, UpstreamStatus};

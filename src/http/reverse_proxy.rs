@@ -47,6 +47,7 @@ pub struct ReverseProxy {
     overview: Overview,
     listeners: Mutex<Vec<Listening>>,
     admin: Option<(Arc<Server>, Listening)>,
+    monitor: Monitor,
 }
 
 /// What can be seen of a proxy.
@@ -54,7 +55,6 @@ pub struct ReverseProxy {
 pub(crate) struct Overview {
     pub(crate) proxy: Proxy,
     pub(crate) server: Arc<Server>,
-    pub(crate) monitor: Monitor,
     pub(crate) is_draining: Arc<AtomicBool>,
     pub(crate) started: Instant,
 }
@@ -131,13 +131,13 @@ impl ReverseProxy {
             let listener = listener.try_clone().map_err(Cause::Listener)?;
             listeners.push(Listening::start(arbiter, Arc::clone(&server), listener, proxy.clone()));
         }
-        let overview = Overview { proxy, server, monitor, is_draining: Arc::default(), started: Instant::now() };
+        let overview = Overview { proxy, server, is_draining: Arc::default(), started: Instant::now() };
         let mut admin_address = None;
         let mut admin = None;
         if let Some(listener) = admin_listener {
             admin_address = Some(listener.local_addr().map_err(Cause::Listener)?);
             let server = Server::new(ServerSettings::for_admin(), None);
-            let serve = Admin::new(overview.clone());
+            let serve = Admin::new(Some(overview.clone()), &monitor);
             admin = Some((Arc::clone(&server), Listening::start(&home, server, listener, serve)));
         }
         Ok(ReverseProxy {
@@ -149,6 +149,7 @@ impl ReverseProxy {
             overview,
             listeners: Mutex::new(listeners),
             admin,
+            monitor,
         })
     }
 
@@ -167,9 +168,9 @@ impl ReverseProxy {
         self.settings.lock().clone()
     }
 
-    /// Watches its dispatchers.
+    /// What watches its dispatchers, those included that a reload starts: for reports of one's own.
     pub fn monitor(&self) -> &Monitor {
-        &self.overview.monitor
+        &self.monitor
     }
 
     /// What it is doing.
@@ -191,9 +192,8 @@ impl ReverseProxy {
     pub async fn reload(&self, settings: ProxySettings) -> Result<Vec<&'static str>, ProxyError> {
         let tls = settings.tls.as_ref().map(tls).transpose().map_err(Cause::Tls)?;
         let current = self.overview.proxy.routes();
-        let routes = Routes::start(&settings.routes, Some(&current), &self.arbiters, self.monitor())
-            .await
-            .map_err(Cause::Routes)?;
+        let routes = Routes::start(&settings.routes, Some(&current), &self.arbiters, &self.monitor).await;
+        let routes = routes.map_err(Cause::Routes)?;
         self.overview.proxy.replace(routes, settings.server.clone());
         self.overview.server.replace(settings.server.clone(), tls);
         let mut known = self.settings.lock();

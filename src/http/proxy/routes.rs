@@ -43,7 +43,7 @@ pub(crate) enum RoutesError {
 
 impl Routes {
     /// Starts what is new and takes over the rest from `previous`. Dispatchers and upstreams are spread over `arbiters`, of
-    /// which there must be one; dispatchers are watched by `monitor`.
+    /// which there must be one; `monitor` watches the dispatchers.
     ///
     /// # Errors
     ///
@@ -181,9 +181,8 @@ async fn change_upstreams(old: &Route, new: &RouteSettings, clients: &Clients, p
     for (index, upstream) in after.iter().enumerate().filter(|(_, upstream)| !before.contains(upstream)) {
         let added = old.dispatcher.add_handler(source(upstream, clients, &manner, place.of(index))).await;
         match added {
-            // Its pool says that it is there.
-            Ok(()) => {}
-            Err(error) => warn!("dispatcher {}: handler {}: not added: {error}", new.dispatcher, upstream.authority),
+            Ok(()) => info!("route {}: upstream {} added", new.dispatcher, upstream.authority),
+            Err(error) => warn!("route {}: upstream {} not added: {error}", new.dispatcher, upstream.authority),
         }
     }
     for upstream in before.iter().filter(|upstream| !after.contains(upstream)) {
@@ -192,8 +191,8 @@ async fn change_upstreams(old: &Route, new: &RouteSettings, clients: &Clients, p
         // It ends when what it has has ended, which need not be waited for.
         actix::spawn(async move {
             match dispatcher.remove_handler(&name).await {
-                Ok(()) => info!("dispatcher {route}: handler {name}: removed"),
-                Err(error) => warn!("dispatcher {route}: handler {name}: not removed: {error}"),
+                Ok(()) => info!("route {route}: upstream {name} removed"),
+                Err(error) => warn!("route {route}: upstream {name} not removed: {error}"),
             }
         });
     }
