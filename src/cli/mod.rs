@@ -3,7 +3,7 @@
 mod check_config;
 pub(crate) mod console;
 pub(crate) mod interrupt;
-mod proxy;
+pub(crate) mod proxy;
 mod signals;
 
 use std::process::ExitCode;

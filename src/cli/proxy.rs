@@ -39,7 +39,7 @@ pub(crate) struct ProxyArgs {
     files: Vec<PathBuf>,
 }
 
-fn address(text: &str) -> Result<SocketAddr, &'static str> {
+pub(crate) fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "expected an address with a port, such as 127.0.0.1:8080 or 0.0.0.0:8080")
 }
 

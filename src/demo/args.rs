@@ -1,10 +1,12 @@
 //! What the command is told.
 
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::plan::{PER_SLOT, Plan};
+use crate::cli::proxy::address;
 
 /// Above this, one thread no longer keeps to the schedule.
 const RATES: RangeInclusive<u32> = 1..=10_000;
@@ -26,6 +28,28 @@ pub(crate) struct DemoArgs {
     /// How long each of the two runs lasts: 1 to 600
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = seconds, allow_negative_numbers = true)]
     seconds: u32,
+
+    /// Show it live instead, until Ctrl-C: a dashboard in the browser [default ADDR: 127.0.0.1:8081]
+    ///
+    /// There is no run without Kanaloa then, and no report. Two instances of the service, called one and two, each have half
+    /// of --capacity, and 60 % of that is what arrives. Every two minutes, which begin at the start:
+    ///
+    /// at 0:10, for 10 s: a rush, --rate requests per second arrive;
+    /// at 0:30, for 20 s: instance one has half its slots;
+    /// at 1:00, for 2 s: a burst, twice --rate arrives;
+    /// at 1:15, for 8 s: instance two hangs, so that its circuit breaker opens.
+    ///
+    /// The dispatcher's settings are the default ones, but for a service-timeout of 1s.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        num_args = 0..=1,
+        default_missing_value = "127.0.0.1:8081",
+        conflicts_with_all = ["seconds", "json", "out"],
+        verbatim_doc_comment,
+        value_parser = address
+    )]
+    pub(crate) live: Option<SocketAddr>,
 
     /// Print the figures as one JSON object instead of a table
     #[arg(long)]

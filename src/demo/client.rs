@@ -61,15 +61,18 @@ impl HttpClient {
 
 /// The service as Kanaloa sees it.
 #[derive(Debug)]
-pub(crate) struct HttpService(HttpClient);
+pub(crate) struct HttpService {
+    name: &'static str,
+    client: HttpClient,
+}
 
 /// A request for the service's page.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Get;
 
 impl HttpService {
-    pub(crate) fn new(uri: Uri) -> Self {
-        HttpService(HttpClient::new(uri))
+    pub(crate) fn new(name: &'static str, uri: Uri) -> Self {
+        HttpService { name, client: HttpClient::new(uri) }
     }
 }
 
@@ -79,11 +82,11 @@ impl Handler for HttpService {
     type Error = HttpError;
 
     fn name(&self) -> &str {
-        "http"
+        self.name
     }
 
     async fn handle(&self, _: Get, _: CallContext) -> Reply<StatusCode, HttpError> {
-        self.0.get().await.into()
+        self.client.get().await.into()
     }
 
     /// The service does not notice that its client has left.

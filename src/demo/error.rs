@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use kanaloa::StartError;
+use kanaloa::http::AdminError;
 use thiserror::Error;
 
 /// What happened, where, and what to do.
@@ -23,6 +24,10 @@ pub(crate) enum DemoError {
     TooFewSockets { requests: u64, enough: u64 },
     #[error("cannot write the report to {}: {source}; choose another directory with --out", path.display())]
     Report { path: PathBuf, source: io::Error },
+    #[error("the dashboard cannot be shown: {0}, with --live ADDR")]
+    Dashboard(#[source] AdminError),
+    #[error("--live has two instances of the service, each with a slot of 100 ms at least: use --capacity 20 or more")]
+    TooSmallForTwo,
     #[error("cannot print the result: {0}")]
     Print(#[source] io::Error),
 }

@@ -11,6 +11,7 @@ mod args;
 mod client;
 mod comparison;
 mod error;
+mod live;
 mod load;
 mod observation;
 mod page;
@@ -54,6 +55,9 @@ pub(crate) fn run(args: &DemoArgs) -> ExitCode {
 
 fn try_run(args: &DemoArgs) -> Result<ExitCode, DemoError> {
     let plan = args.plan();
+    if let Some(address) = args.live {
+        return live::run(address, &plan).map(|()| ExitCode::SUCCESS);
+    }
     let unwritable = |source| DemoError::Report { path: args.out.clone(), source };
     // Found out now, not after a minute.
     let report = ReportFile::in_directory(&args.out).map_err(unwritable)?;

@@ -2,10 +2,12 @@
 
 use hyper::{StatusCode, Uri};
 use kanaloa::config::Settings;
+use kanaloa::metrics::Monitor;
 use kanaloa::{CallError, DispatcherHandle, PushingDispatcher, StartError};
 
 use super::client::{Get, HttpError, HttpService};
 use super::observation::Fault;
+use super::plan::GOOD_WITHIN;
 use super::sample::DispatcherSample;
 use super::target::Target;
 
@@ -18,9 +20,20 @@ impl Protected {
     pub(crate) fn start(uri: Uri) -> Result<Self, StartError> {
         let handle = PushingDispatcher::builder("demo")
             .settings(Settings::reference().dispatcher("demo"))
-            .handler(HttpService::new(uri))
+            .handler(HttpService::new("http", uri))
             .start_on_thread()?;
         Ok(Protected(handle))
+    }
+
+    /// Through one that knows how long clients wait, so that it does not wait for longer itself, to these instances, watched.
+    pub(crate) fn live(instances: Vec<(&'static str, Uri)>, monitor: &Monitor) -> Result<Self, StartError> {
+        let mut settings = Settings::reference().dispatcher("demo");
+        settings.work.service_timeout = GOOD_WITHIN;
+        let mut builder = PushingDispatcher::builder("demo").settings(settings).monitor(monitor);
+        for (name, uri) in instances {
+            builder = builder.handler(HttpService::new(name, uri));
+        }
+        Ok(Protected(builder.start_on_thread()?))
     }
 }
 

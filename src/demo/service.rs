@@ -65,6 +65,16 @@ impl Service {
         format!("http://{}/", self.address).parse().expect("a socket address and a slash make a URI")
     }
 
+    /// Gives it this many slots from now on, of which there must be one.
+    pub(crate) fn resize(&self, slots: usize) {
+        lock(&self.slots, |all, now| all.resize(slots, now));
+    }
+
+    /// Has it begin with nothing before then.
+    pub(crate) fn hang_until(&self, until: Instant) {
+        lock(&self.slots, |slots, _| slots.hang_until(until));
+    }
+
     /// How busy it is now.
     pub(crate) fn load(&self) -> ServiceLoad {
         lock(&self.slots, |slots, now| slots.load(now))

@@ -52,6 +52,25 @@ impl Slots {
         finish
     }
 
+    /// Has this many slots from now on. Slots that go end what they were given.
+    ///
+    /// # Panics
+    ///
+    /// When `count` is 0.
+    pub(crate) fn resize(&mut self, count: usize, now: Instant) {
+        assert!(count > 0, "a service needs a slot");
+        while self.free_at.len() > count {
+            // Those that are free first, so that no work is given to one that is gone.
+            self.free_at.pop();
+        }
+        self.free_at.extend(vec![Reverse(now); count - self.free_at.len()]);
+    }
+
+    /// Begins with nothing before then. What was begun ends in time.
+    pub(crate) fn hang_until(&mut self, until: Instant) {
+        self.free_at = self.free_at.drain().map(|Reverse(free_at)| Reverse(free_at.max(until))).collect();
+    }
+
     pub(crate) fn load(&mut self, now: Instant) -> ServiceLoad {
         self.forget_started(now);
         ServiceLoad {
@@ -97,6 +116,28 @@ mod tests {
         let mut slots = Slots::new(1, STEP, now);
         slots.take(now);
         assert_eq!(slots.take(now + 5 * STEP), now + 6 * STEP);
+    }
+
+    #[test]
+    fn fewer_slots_do_less_and_more_do_more_again() {
+        let now = Instant::now();
+        let mut slots = Slots::new(4, STEP, now);
+        assert_eq!((slots.take(now), slots.take(now)), (now + STEP, now + STEP));
+        slots.resize(2, now);
+        // Both that are left are busy.
+        assert_eq!(slots.take(now), now + 2 * STEP);
+        slots.resize(3, now);
+        assert_eq!((slots.take(now), slots.take(now)), (now + STEP, now + 2 * STEP));
+    }
+
+    #[test]
+    fn nothing_is_begun_while_it_hangs() {
+        let now = Instant::now();
+        let mut slots = Slots::new(2, STEP, now);
+        assert_eq!(slots.take(now), now + STEP);
+        slots.hang_until(now + 10 * STEP);
+        let finishes: Vec<_> = (0..3).map(|_| slots.take(now) - now).collect();
+        assert_eq!(finishes, [11 * STEP, 11 * STEP, 12 * STEP]);
     }
 
     #[test]
