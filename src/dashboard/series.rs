@@ -49,6 +49,9 @@ impl Number {
     pub(super) const NONE: Number = Number(f32::NAN);
 
     pub(super) fn new(value: f64) -> Self {
+        if !value.is_finite() {
+            return Number::NONE;
+        }
         if value.fract() == 0.0 {
             return Number(value as f32);
         }

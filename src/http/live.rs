@@ -52,6 +52,8 @@ pub(super) fn redirect(status: StatusCode, to: &'static str) -> Response<AdminBo
     let mut response = whole("");
     *response.status_mut() = status;
     response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(to));
+    // Another program may be at this address tomorrow.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

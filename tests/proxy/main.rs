@@ -6,6 +6,7 @@ mod admin;
 mod again;
 mod answers;
 mod bodies;
+mod dashboard;
 mod headers;
 mod hosts;
 mod http2;

@@ -31,24 +31,27 @@ pub(crate) struct Proxy {
 
 enum Order {
     Drain(mpsc::Sender<Drained>),
+    Reload(Box<ProxySettings>, mpsc::Sender<()>),
 }
 
 impl Proxy {
     /// One with these settings below `kanaloa`, but for where it listens.
     pub(crate) fn start(text: &str) -> Proxy {
-        let text = format!(
-            "kanaloa.proxy {{ listen = \"127.0.0.1:0\", admin = \"127.0.0.1:0\", threads = 2 }}\nkanaloa {{\n{text}\n}}"
-        );
-        let settings = ProxySettings::parse("test.conf", &text, &CommandLine::default());
-        let settings = settings.unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let settings = settings(text);
         let (orders, mut received) = tokio::sync::mpsc::unbounded_channel();
         let (started, addresses) = mpsc::channel();
         let thread = thread::spawn(move || {
             System::new().block_on(async move {
                 let proxy = ReverseProxy::start(settings).await.expect("it starts");
                 started.send((proxy.address(), proxy.admin_address().expect("it has one"))).expect("the test waits");
-                while let Some(Order::Drain(done)) = received.recv().await {
-                    let _ = done.send(proxy.drain().await);
+                while let Some(order) = received.recv().await {
+                    let _ = match order {
+                        Order::Drain(done) => done.send(proxy.drain().await).is_ok(),
+                        Order::Reload(settings, done) => {
+                            proxy.reload(*settings).await.expect("it can be used");
+                            done.send(()).is_ok()
+                        }
+                    };
                 }
             });
         });
@@ -74,6 +77,14 @@ impl Proxy {
             running.iter().filter(|upstream| upstream["state"] == "running").count() == upstreams.len()
         });
         proxy
+    }
+
+    /// Has it go by other settings, as those of [`start`](Self::start).
+    pub(crate) fn reload(&self, text: &str) {
+        let (done, reloaded) = mpsc::channel();
+        let orders = self.orders.as_ref().expect("it runs");
+        assert!(orders.send(Order::Reload(Box::new(settings(text)), done)).is_ok());
+        reloaded.recv_timeout(PATIENCE).expect("it reloads");
     }
 
     pub(crate) fn client(&self) -> Wire {
@@ -133,6 +144,14 @@ impl Drop for Proxy {
             assert!(matches!(ended, Some(Ok(()))), "the proxy has panicked");
         }
     }
+}
+
+fn settings(text: &str) -> ProxySettings {
+    let text = format!(
+        "kanaloa.proxy {{ listen = \"127.0.0.1:0\", admin = \"127.0.0.1:0\", threads = 2 }}\nkanaloa {{\n{text}\n}}"
+    );
+    let settings = ProxySettings::parse("test.conf", &text, &CommandLine::default());
+    settings.unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 pub(crate) fn number(value: &Value) -> u64 {
