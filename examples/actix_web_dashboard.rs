@@ -20,7 +20,7 @@ async fn report(number: web::Path<u32>, reports: web::Data<Reports>) -> HttpResp
     }
 }
 
-#[actix_web::main]
+#[actix::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Stands for a database that makes four reports at once.
     let database = std::sync::Arc::new(tokio::sync::Semaphore::new(4));

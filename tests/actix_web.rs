@@ -45,7 +45,7 @@ async fn events(address: SocketAddr, headers: &str) -> TcpStream {
     stream
 }
 
-#[actix_web::test]
+#[actix::test]
 async fn an_application_has_it_where_it_wants_it() {
     let monitor = Monitor::new();
     let half = handler_fn("half", |n: u32| async move { Ok::<_, String>(n / 2) });
