@@ -1,0 +1,1 @@
+//! What Prometheus makes of the exposition at the admin address.

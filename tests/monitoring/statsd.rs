@@ -1,0 +1,186 @@
+//! What the StatsD daemon has is what happened.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::support::{Installed, Statsd, StatsdPorts};
+use crate::traffic::{Happened, Watched, many_handlers, of_every_outcome, settings};
+
+/// Runs a future in a System of its own.
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
+    actix::System::new().block_on(future)
+}
+
+/// What StatsD is to make of a name.
+fn clean(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
+}
+
+/// What the names of a dispatcher begin with.
+pub(crate) fn prefix(dispatcher: &str) -> String {
+    format!("kanaloa.{}.{}.", clean(dispatcher), clean(&hostname::get().unwrap().to_string_lossy()))
+}
+
+/// Of the names of one dispatcher: those of its own, and those of each handler.
+type Parts = (BTreeMap<String, f64>, BTreeMap<String, BTreeMap<String, f64>>);
+
+pub(crate) fn parts(all: &BTreeMap<String, f64>, dispatcher: &str) -> Parts {
+    let prefix = prefix(dispatcher);
+    let mut parts = Parts::default();
+    for (name, value) in all.iter().filter_map(|(name, value)| Some((name.strip_prefix(&prefix)?, *value))) {
+        match name.split_once('.').expect(name) {
+            ("work" | "queue", _) => _ = parts.0.insert(name.to_owned(), value),
+            (handler, rest) => _ = parts.1.entry(handler.to_owned()).or_default().insert(rest.to_owned(), value),
+        }
+    }
+    parts
+}
+
+/// The sum over all handlers of what happened there.
+fn summed(handlers: &BTreeMap<String, BTreeMap<String, f64>>) -> BTreeMap<String, f64> {
+    let mut sums = BTreeMap::new();
+    for (name, value) in handlers.values().flatten().filter(|(name, _)| name.starts_with("work.")) {
+        *sums.entry(name.clone()).or_default() += value;
+    }
+    sums
+}
+
+fn as_numbers(counts: BTreeMap<String, u64>) -> BTreeMap<String, f64> {
+    counts.into_iter().map(|(name, count)| (name, count as f64)).collect()
+}
+
+/// All of it and nothing else.
+pub(crate) fn assert_is_what_happened(counters: &BTreeMap<String, f64>, happened: &[Happened]) {
+    for happened in happened {
+        let (own, handlers) = parts(counters, happened.dispatcher);
+        assert_eq!(own, as_numbers(happened.counters()), "{happened:?}");
+        let attempts = happened.attempts.iter().map(|(name, count)| (format!("work.{name}"), *count as f64));
+        if !happened.attempts.is_empty() {
+            assert_eq!(summed(&handlers), attempts.collect(), "{happened:?}");
+        }
+    }
+    let known: Vec<_> = happened.iter().map(|happened| prefix(happened.dispatcher)).collect();
+    let others: Vec<_> = counters.keys().filter(|name| name.starts_with("kanaloa.")).collect();
+    let others: Vec<_> = others.iter().filter(|name| !known.iter().any(|known| name.starts_with(known))).collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+/// Every kind of outcome is among them.
+pub(crate) fn assert_every_outcome(happened: &[Happened]) {
+    let seen: std::collections::BTreeSet<_> = happened.iter().flat_map(|happened| happened.counters().into_keys()).collect();
+    let reasons = ["overCapacity", "waitedTooLong", "queueFull", "deadlineCannotBeMet", "noHandlers", "shuttingDown"];
+    let mut all: Vec<_> = reasons.iter().map(|reason| format!("work.rejectedBy.{reason}")).collect();
+    let works = ["received", "completed", "failed", "timedOut", "rejected", "shedded", "abandoned"];
+    all.extend(works.iter().map(|outcome| format!("work.{outcome}")));
+    assert_eq!(seen, all.into_iter().collect());
+}
+
+#[test]
+fn what_it_has_is_what_happened() {
+    let Some(installed) = Installed::with(&Statsd::PARTS) else { return };
+    let statsd = Statsd::keeping(&installed, StatsdPorts::free());
+    let happened = run(of_every_outcome(statsd.ports.udp, ""));
+    assert_every_outcome(&happened);
+    statsd.fence();
+    let counters = statsd.counters();
+    assert_is_what_happened(&counters, &happened);
+    assert_eq!(counters["statsd.bad_lines_seen"], 0.0);
+
+    // Names are those that were to be had, whatever characters they were made of.
+    let (_, handlers) = parts(&counters, "Käse.eu");
+    assert_eq!(handlers.keys().collect::<Vec<_>>(), ["till_1", "till_2____"]);
+
+    // Times are of what was completed, in milliseconds.
+    let timers = statsd.timers();
+    let mut times: Vec<f64> = Vec::new();
+    for handler in ["till_1", "till_2____"] {
+        times.extend(&timers[&format!("{}{handler}.work.processTime", prefix("Käse.eu"))]);
+    }
+    times.sort_by(f64::total_cmp);
+    assert_eq!(times.len(), 40);
+    for (at, time) in times.iter().enumerate() {
+        let slept = f64::from(2 * (at as u32 / 4) + 2);
+        assert!(*time >= slept && *time < 1000.0, "{time} ms for {slept} ms");
+    }
+
+    // A gauge stays where it was left; what has ended has nothing.
+    let (own, handlers) = parts(&statsd.gauges(), "Käse.eu");
+    assert_eq!((own["queue.length"], own["queue.dropRate"], own["queue.burstMode"]), (0.0, 0.0, 0.0));
+    assert!(own["queue.expectedWait"] >= 0.0, "{own:?}");
+    for (handler, gauges) in handlers {
+        assert_eq!((gauges["pool.size"], gauges["pool.utilized"]), (0.0, 0.0), "{handler}");
+        assert_eq!(gauges["worker.circuitBreakerOpened"], 0.0, "{handler}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_into_a_packet_goes_alone_and_none_is_lost() {
+    let Some(installed) = Installed::with(&Statsd::PARTS) else { return };
+    for packets in ["packet-buffer-size = 64", "multi-metrics = off", "packet-buffer-size = 65507"] {
+        let statsd = Statsd::keeping(&installed, StatsdPorts::free());
+        let happened = run(async {
+            let text = settings(statsd.ports.udp, &format!("statsD {{ {packets} }}"));
+            let mut shop = Watched::start("shop", &text, &["a-name-that-is-longer-than-a-packet-of-the-smallest-size-may-be"]);
+            shop.all([2, 4, 1, 3]).await;
+            shop.end(&[("completed", 2), ("failed", 2)]).await
+        });
+        statsd.fence();
+        let counters = statsd.counters();
+        assert_is_what_happened(&counters, &[happened]);
+        assert_eq!(counters["statsd.bad_lines_seen"], 0.0);
+    }
+}
+
+#[test]
+fn of_a_thousand_handlers_all_is_counted_under_a_hundred_names() {
+    let Some(installed) = Installed::with(&Statsd::PARTS) else { return };
+    let statsd = Statsd::keeping(&installed, StatsdPorts::free());
+    let happened = run(many_handlers(statsd.ports.udp, 1000));
+    statsd.fence();
+    let counters = statsd.counters();
+    assert_eq!(counters["statsd.bad_lines_seen"], 0.0);
+    assert_eq!(happened.totals.completed, 3000);
+    let (_, handlers) = parts(&counters, "many");
+    assert_eq!(summed(&handlers)["work.completed"], 3000.0);
+    assert_eq!((handlers.len(), handlers.contains_key("other")), (101, true), "{:?}", handlers.keys());
+    assert_is_what_happened(&counters, &[happened]);
+    let (_, gauges) = parts(&statsd.gauges(), "many");
+    assert!(gauges.len() <= 101, "{:?}", gauges.keys());
+}
+
+/// UDP does not say that nobody was there before something has been sent, so that is what is lost: the packets until then.
+#[test]
+fn one_that_is_not_there_at_first_or_goes_for_a_while_gets_what_was_counted_meanwhile() {
+    let Some(installed) = Installed::with(&Statsd::PARTS) else { return };
+    let ports = StatsdPorts::free();
+    run(async {
+        let mut shop = Watched::start("shop", &settings(ports.udp, ""), &["till"]);
+        let long = Duration::from_millis(350);
+        // Nobody is there. After the first report it is known.
+        shop.all([2]).await;
+        tokio::time::sleep(long).await;
+        // This is for later.
+        shop.all([2; 10]).await;
+        tokio::time::sleep(long).await;
+        let statsd = Statsd::keeping(&installed, ports);
+        let completed = |statsd: &Statsd| {
+            statsd.fence();
+            parts(&statsd.counters(), "shop").0.get("work.completed").copied().unwrap_or_default()
+        };
+        // It is tried again after ten seconds, and all the time nobody who calls notices.
+        let end = tokio::time::Instant::now() + Duration::from_secs(20);
+        while completed(&statsd) < 10.0 && tokio::time::Instant::now() < end {
+            shop.all([2]).await;
+            tokio::time::sleep(long).await;
+        }
+        let before = completed(&statsd);
+        let known = shop.shop.totals().completed as f64;
+        assert!(before >= 10.0, "{before} of {known}");
+        drop(statsd);
+        let statsd = Statsd::keeping(&installed, ports);
+        shop.all([2; 5]).await;
+        let happened = shop.end(&[]).await;
+        let after = completed(&statsd);
+        eprintln!("{before} of {known} before, {after} after; {happened:?}");
+    });
+}
