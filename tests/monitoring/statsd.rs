@@ -1,9 +1,9 @@
 //! What the StatsD daemon has is what happened.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::support::{Installed, Statsd, StatsdPorts};
+use crate::support::{Installed, PATIENCE, Statsd, StatsdPorts};
 use crate::traffic::{Happened, Watched, many_handlers, of_every_outcome, settings};
 
 /// Runs a future in a System of its own.
@@ -88,19 +88,20 @@ fn what_it_has_is_what_happened() {
 
     // Names are those that were to be had, whatever characters they were made of.
     let (_, handlers) = parts(&counters, "Käse.eu");
-    assert_eq!(handlers.keys().collect::<Vec<_>>(), ["till_1", "till_2____"]);
+    assert_eq!(handlers.keys().collect::<Vec<_>>(), ["till_1", "till_2_____"]);
 
     // Times are of what was completed, in milliseconds.
     let timers = statsd.timers();
     let mut times: Vec<f64> = Vec::new();
-    for handler in ["till_1", "till_2____"] {
+    for handler in ["till_1", "till_2_____"] {
         times.extend(&timers[&format!("{}{handler}.work.processTime", prefix("Käse.eu"))]);
     }
     times.sort_by(f64::total_cmp);
     assert_eq!(times.len(), 40);
     for (at, time) in times.iter().enumerate() {
         let slept = f64::from(2 * (at as u32 / 4) + 2);
-        assert!(*time >= slept && *time < 1000.0, "{time} ms for {slept} ms");
+        // Each is known to 3.2 %.
+        assert!(*time >= 0.968 * slept && *time < 1000.0, "{time} ms for {slept} ms");
     }
 
     // A gauge stays where it was left; what has ended has nothing.
@@ -148,39 +149,41 @@ fn of_a_thousand_handlers_all_is_counted_under_a_hundred_names() {
     assert!(gauges.len() <= 101, "{:?}", gauges.keys());
 }
 
-/// UDP does not say that nobody was there before something has been sent, so that is what is lost: the packets until then.
 #[test]
-fn one_that_is_not_there_at_first_or_goes_for_a_while_gets_what_was_counted_meanwhile() {
+fn one_that_is_not_there_at_first_or_goes_for_a_while_gets_what_is_counted_meanwhile() {
     let Some(installed) = Installed::with(&Statsd::PARTS) else { return };
     let ports = StatsdPorts::free();
+    let completed = |statsd: &Statsd| {
+        statsd.fence();
+        parts(&statsd.counters(), "shop").0.get("work.completed").copied().unwrap_or_default()
+    };
+    // Some reports.
+    let reports = || tokio::time::sleep(Duration::from_millis(350));
     run(async {
         let mut shop = Watched::start("shop", &settings(ports.udp, ""), &["till"]);
-        let long = Duration::from_millis(350);
-        // Nobody is there. After the first report it is known.
+        // Nobody is there, which UDP does not say before something has been sent: that is lost, and nothing after it.
         shop.all([2]).await;
-        tokio::time::sleep(long).await;
-        // This is for later.
+        reports().await;
         shop.all([2; 10]).await;
-        tokio::time::sleep(long).await;
         let statsd = Statsd::keeping(&installed, ports);
-        let completed = |statsd: &Statsd| {
-            statsd.fence();
-            parts(&statsd.counters(), "shop").0.get("work.completed").copied().unwrap_or_default()
-        };
-        // It is tried again after ten seconds, and all the time nobody who calls notices.
-        let end = tokio::time::Instant::now() + Duration::from_secs(20);
-        while completed(&statsd) < 10.0 && tokio::time::Instant::now() < end {
+        // It is tried again after ten seconds. All the time those who call notice nothing.
+        let end = Instant::now() + PATIENCE;
+        while completed(&statsd) == 0.0 && Instant::now() < end {
             shop.all([2]).await;
-            tokio::time::sleep(long).await;
+            reports().await;
         }
-        let before = completed(&statsd);
+        reports().await;
         let known = shop.shop.totals().completed as f64;
-        assert!(before >= 10.0, "{before} of {known}");
+        assert_eq!(completed(&statsd), known - 1.0);
+
         drop(statsd);
-        let statsd = Statsd::keeping(&installed, ports);
+        reports().await;
         shop.all([2; 5]).await;
+        reports().await;
+        let statsd = Statsd::keeping(&installed, ports);
+        // The end comes before it would be tried again, and is one more try.
         let happened = shop.end(&[]).await;
-        let after = completed(&statsd);
-        eprintln!("{before} of {known} before, {after} after; {happened:?}");
+        assert_eq!(happened.totals.completed as f64, known + 5.0);
+        assert_eq!(completed(&statsd), 5.0);
     });
 }

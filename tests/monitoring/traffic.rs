@@ -93,6 +93,10 @@ impl Watched {
     /// Ends it: all that has happened has been sent.
     pub(crate) async fn end(self, attempts: &'static [(&'static str, u64)]) -> Happened {
         assert_eq!(self.shop.shutdown().await, Shutdown::Finished);
+        self.ended(attempts)
+    }
+
+    fn ended(self, attempts: &'static [(&'static str, u64)]) -> Happened {
         Happened { dispatcher: self.name, totals: self.shop.totals(), seen: self.seen, attempts }
     }
 }
@@ -154,7 +158,7 @@ pub(crate) async fn of_every_outcome(port: u16, more: &str) -> Vec<Happened> {
         .await,
         opened(&settings(
             "work-settings.service-timeout = 50ms
-             circuit-breaker { enabled = on, timeout-count-threshold = 2, open-duration-base = 10s }",
+             circuit-breaker { enabled = on, timeout-count-threshold = 1, open-duration-base = 10s }",
         ))
         .await,
         full(&settings("worker-pool.starting-pool-size = 1, queue.capacity = 1")).await,
@@ -193,8 +197,8 @@ async fn hedged(settings: &str) -> Happened {
 async fn opened(settings: &str) -> Happened {
     let mut shop = Watched::start("breaker", settings, &["till"]);
     shop.all([0, 0]).await;
-    // For a report or two.
-    tokio::time::sleep(Duration::from_millis(250)).await;
+    // For a report, and for what StatsD tells each second.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
     shop.end(&[("timedOut", 2)]).await
 }
 
@@ -211,8 +215,8 @@ async fn full(settings: &str) -> Happened {
     shop.all([2]).await;
     shop.take(last).await;
     assert_eq!(end.await.unwrap(), Shutdown::Finished);
-    assert_eq!((shop.rejected_by("queueFull"), shop.rejected_by("shuttingDown")), (3, 1));
-    shop.end(&[("completed", 4)]).await
+    assert_eq!((shop.rejected_by("queueFull"), shop.rejected_by("shuttingDown")), (4, 1));
+    shop.ended(&[("completed", 3)])
 }
 
 async fn over_capacity(settings: &str) -> Happened {

@@ -89,7 +89,7 @@ impl Statsd {
     pub(crate) fn timers(&self) -> BTreeMap<String, Vec<f64>> {
         let said = self.ask("timers").unwrap();
         let timer = |(name, rest): (&str, &str)| {
-            let (times, _) = rest.split_once(']').expect(rest);
+            let (times, _) = rest.trim_start_matches([':', ' ', '[']).split_once(']').expect(rest);
             let times = times.split(',').map(str::trim).filter(|time| !time.is_empty() && !time.starts_with("..."));
             (name.to_owned(), times.map(|time| time.parse().expect(time)).collect())
         };
