@@ -1,7 +1,8 @@
-// Writes the dashboards: node grafana/generate.mjs. With --check it only looks whether they are as it would write them.
+// Writes the dashboards: node grafana/generate.mjs. With --check it only looks whether they are as it would write them. With
+// --new-namespace it prints the one for Graphite, for a StatsD whose legacyNamespace is false.
 import { readFileSync, writeFileSync } from "node:fs";
 
-import { rows } from "./panels.mjs";
+import { LAYOUTS, rows } from "./panels.mjs";
 
 const WIDTH = 24;
 
@@ -131,11 +132,11 @@ function perLine({ kind, count }) {
   return kind === "stat" ? count : Math.min(count, 3);
 }
 
-function panels(backend) {
+function panels(backend, layout) {
   const all = [];
   let y = 0;
   let id = 1;
-  for (const row of rows) {
+  for (const row of rows(layout)) {
     const specs = row.panels.filter((spec) => spec[backend]);
     all.push({ id: id++, type: "row", title: row.title, collapsed: false, gridPos: { h: 1, w: WIDTH, x: 0, y }, panels: [] });
     y += 1;
@@ -150,7 +151,7 @@ function panels(backend) {
   return all;
 }
 
-function dashboard(backend) {
+function dashboard(backend, layout = LAYOUTS.legacy) {
   const { title, variables } = backends[backend];
   const datasource = {
     name: "datasource", label: "Data source", type: "datasource", query: backend, regex: "", hide: 0,
@@ -183,19 +184,24 @@ function dashboard(backend) {
         ...variables.map((variable) => ({ ...variable, datasource: { type: backend, uid: "${datasource}" } })),
       ],
     },
-    panels: panels(backend),
+    panels: panels(backend, layout),
   };
 }
 
-let isCurrent = true;
-for (const backend of Object.keys(backends)) {
-  const file = new URL(`kanaloa-${backend}.json`, import.meta.url);
-  const text = `${JSON.stringify(dashboard(backend), null, 2)}\n`;
-  if (!process.argv.includes("--check")) {
-    writeFileSync(file, text);
-  } else if (readFileSync(file, "utf8") !== text) {
-    console.error(`${file.pathname} is not what is made of panels.mjs: run node grafana/generate.mjs`);
-    isCurrent = false;
+const json = (dashboard) => `${JSON.stringify(dashboard, null, 2)}\n`;
+const options = process.argv.slice(2);
+
+if (options.includes("--new-namespace")) {
+  process.stdout.write(json(dashboard("graphite", LAYOUTS.new)));
+} else {
+  for (const backend of Object.keys(backends)) {
+    const file = new URL(`kanaloa-${backend}.json`, import.meta.url);
+    const text = json(dashboard(backend));
+    if (!options.includes("--check")) {
+      writeFileSync(file, text);
+    } else if (readFileSync(file, "utf8") !== text) {
+      console.error(`${file.pathname} is not what is made of panels.mjs: run node grafana/generate.mjs`);
+      process.exitCode = 1;
+    }
   }
 }
-process.exitCode = isCurrent ? 0 : 1;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::statsd::{assert_every_outcome, assert_is_what_happened, prefix, run};
 use crate::support::{Graphite, Installed, Statsd, StatsdPorts, node, settled};
-use crate::traffic::of_every_outcome;
+use crate::traffic::{Scene, of_every_outcome};
 
 /// The sum of all that Graphite has of each counter, by its name in StatsD.
 fn counted(graphite: &Graphite) -> BTreeMap<String, f64> {
@@ -18,7 +18,7 @@ fn its_sums_are_what_happened_and_every_query_of_the_dashboard_has_data() {
     let Some(installed) = Installed::with(&[Statsd::PARTS, Graphite::PARTS].concat()) else { return };
     let graphite = Graphite::start(&installed);
     let statsd = Statsd::before_graphite(&installed, StatsdPorts::free(), graphite.lines);
-    let happened = run(of_every_outcome(statsd.ports.udp, ""));
+    let happened = run(of_every_outcome(&Scene::with_statsd(statsd.ports.udp)));
     assert_every_outcome(&happened);
     let expected: BTreeMap<_, _> = happened
         .iter()

@@ -2,12 +2,15 @@
 // have an answer with data. Prints those that have not.
 import { readFileSync } from "node:fs";
 
+import { reported } from "./names.mjs";
+
 const [backend, url] = process.argv.slice(2);
 const file = new URL(`../../grafana/kanaloa-${backend}.json`, import.meta.url);
 const { panels, templating } = JSON.parse(readFileSync(file, "utf8"));
 
-async function ask(path, parameters) {
-  const answer = await fetch(`${url}${path}`, { method: "POST", body: new URLSearchParams(parameters) });
+async function ask(path, parameters, method = "POST") {
+  const body = method === "POST" ? { body: new URLSearchParams(parameters) } : {};
+  const answer = await fetch(`${url}${path}`, { method, ...body });
   const text = await answer.text();
   if (!answer.ok) {
     throw new Error(`${answer.status}: ${text.slice(0, 500)}`);
@@ -22,6 +25,12 @@ const backends = {
       const [, match, label] = query.match(/^label_values\((.*), (\w+)\)$/);
       const { data } = await ask("/api/v1/series", { "match[]": match });
       return data.map((labels) => labels[label]);
+    },
+    async names() {
+      const { data } = await ask("/api/v1/label/__name__/values", {}, "GET");
+      // A histogram is known by its buckets.
+      const own = data.filter((name) => name.startsWith("kanaloa_") && name !== "kanaloa_build_info");
+      return own.filter((name) => !/_(sum|count)$/.test(name));
     },
     // Several are alternatives of a regular expression.
     several: (values) => (values.length === 1 ? values[0] : `(${values.map((value) => value.replace(/[.*+?^${}()|[\]\\]/g, "\\\\$&")).join("|")})`),
@@ -38,6 +47,20 @@ const backends = {
       const { results } = await ask("/metrics/expand", { query: pattern });
       return results;
     },
+    async names() {
+      const names = ["", "gauges.", "timers."].map(async (kind) => {
+        // Below the host: work.completed, HANDLER.work.completed, work.rejectedBy.queueFull; and a figure of a timer.
+        const patterns = [2, 3, 4].map((nodes) => `stats.${kind}kanaloa.*.*${".*".repeat(nodes)}`);
+        const found = await Promise.all(patterns.map((query) => ask("/metrics/expand", { query, leavesOnly: 1 })));
+        return found.flatMap(({ results }) => results).map((path) => {
+          const nodes = path.slice(`stats.${kind}kanaloa.`.length).split(".").slice(2);
+          const own = kind === "timers." ? nodes.slice(0, -1) : nodes;
+          const isOfDispatcher = own[0] === "work" || own[0] === "queue";
+          return `stats.${kind}$namespace.$dispatcher.$host.${(isOfDispatcher ? own : ["$handler", ...own.slice(1)]).join(".")}`;
+        });
+      });
+      return (await Promise.all(names)).flat();
+    },
     several: (values) => (values.length === 1 ? values[0] : `{${values.join(",")}}`),
     async values({ target }) {
       const series = await ask("/render", { target, from: "-5min", until: "now", format: "json", maxDataPoints: 1000 });
@@ -46,7 +69,7 @@ const backends = {
   },
 };
 
-const { find, several, values } = backends[backend];
+const { find, names, several, values } = backends[backend];
 let wrong = 0;
 function complain(what) {
   wrong += 1;
@@ -97,6 +120,13 @@ for (const variables of [all, each]) {
     }
   }
 }
+
+// What is there is what is known to be reported, which `checks.mjs` compares with the dashboards.
+const there = new Set(await names());
+const known = new Set(reported(backend));
+[...there].filter((name) => !known.has(name)).forEach((name) => complain(`${name} is there and not known`));
+[...known].filter((name) => !there.has(name)).forEach((name) => complain(`${name} is known and not there`));
+
 if (asked === 0) {
   complain("there are no queries");
 }

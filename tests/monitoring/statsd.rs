@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::support::{Installed, PATIENCE, Statsd, StatsdPorts};
-use crate::traffic::{Happened, Watched, many_handlers, of_every_outcome, settings};
+use crate::support::{Installed, PATIENCE, Statsd, StatsdPorts, settled};
+use crate::traffic::{Happened, Scene, Watched, many_handlers, of_every_outcome};
 
 /// Runs a future in a System of its own.
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
@@ -79,7 +79,7 @@ pub(crate) fn assert_every_outcome(happened: &[Happened]) {
 fn what_it_has_is_what_happened() {
     let Some(installed) = Installed::with(&Statsd::PARTS) else { return };
     let statsd = Statsd::keeping(&installed, StatsdPorts::free());
-    let happened = run(of_every_outcome(statsd.ports.udp, ""));
+    let happened = run(of_every_outcome(&Scene::with_statsd(statsd.ports.udp)));
     assert_every_outcome(&happened);
     statsd.fence();
     let counters = statsd.counters();
@@ -107,7 +107,9 @@ fn what_it_has_is_what_happened() {
     // A gauge stays where it was left; what has ended has nothing.
     let (own, handlers) = parts(&statsd.gauges(), "Käse.eu");
     assert_eq!((own["queue.length"], own["queue.dropRate"], own["queue.burstMode"]), (0.0, 0.0, 0.0));
-    assert!(own["queue.expectedWait"] >= 0.0, "{own:?}");
+    // It is known where back-pressure is on.
+    let (expecting, _) = parts(&statsd.gauges(), "over");
+    assert_eq!((own.get("queue.expectedWait"), expecting["queue.expectedWait"] >= 0.0), (None, true), "{expecting:?}");
     for (handler, gauges) in handlers {
         assert_eq!((gauges["pool.size"], gauges["pool.utilized"]), (0.0, 0.0), "{handler}");
         assert_eq!(gauges["worker.circuitBreakerOpened"], 0.0, "{handler}");
@@ -120,8 +122,9 @@ fn what_does_not_fit_into_a_packet_goes_alone_and_none_is_lost() {
     for packets in ["packet-buffer-size = 64", "multi-metrics = off", "packet-buffer-size = 65507"] {
         let statsd = Statsd::keeping(&installed, StatsdPorts::free());
         let happened = run(async {
-            let text = settings(statsd.ports.udp, &format!("statsD {{ {packets} }}"));
-            let mut shop = Watched::start("shop", &text, &["a-name-that-is-longer-than-a-packet-of-the-smallest-size-may-be"]);
+            let scene = Scene { more: format!("statsD {{ {packets} }}"), ..Scene::with_statsd(statsd.ports.udp) };
+            let long = "a-name-that-is-longer-than-a-packet-of-the-smallest-size-may-be";
+            let mut shop = Watched::start("shop", &scene, "", &[long]);
             shop.all([2, 4, 1, 3]).await;
             shop.end(&[("completed", 2), ("failed", 2)]).await
         });
@@ -136,7 +139,8 @@ fn what_does_not_fit_into_a_packet_goes_alone_and_none_is_lost() {
 fn of_a_thousand_handlers_all_is_counted_under_a_hundred_names() {
     let Some(installed) = Installed::with(&Statsd::PARTS) else { return };
     let statsd = Statsd::keeping(&installed, StatsdPorts::free());
-    let happened = run(many_handlers(statsd.ports.udp, 1000));
+    let scene = Scene::with_statsd(statsd.ports.udp);
+    let happened = run(async { many_handlers(&scene, 1000).await.end(&[]).await });
     statsd.fence();
     let counters = statsd.counters();
     assert_eq!(counters["statsd.bad_lines_seen"], 0.0);
@@ -160,7 +164,7 @@ fn one_that_is_not_there_at_first_or_goes_for_a_while_gets_what_is_counted_meanw
     // Some reports.
     let reports = || tokio::time::sleep(Duration::from_millis(350));
     run(async {
-        let mut shop = Watched::start("shop", &settings(ports.udp, ""), &["till"]);
+        let mut shop = Watched::start("shop", &Scene::with_statsd(ports.udp), "", &["till"]);
         // Nobody is there, which UDP does not say before something has been sent: that is lost, and nothing after it.
         shop.all([2]).await;
         reports().await;
@@ -185,5 +189,33 @@ fn one_that_is_not_there_at_first_or_goes_for_a_while_gets_what_is_counted_meanw
         let happened = shop.end(&[]).await;
         assert_eq!(happened.totals.completed as f64, known + 5.0);
         assert_eq!(completed(&statsd), 5.0);
+    });
+}
+
+#[test]
+fn two_dispatchers_of_the_same_name_add_up() {
+    let Some(installed) = Installed::with(&Statsd::PARTS) else { return };
+    let statsd = Statsd::keeping(&installed, StatsdPorts::free());
+    run(async {
+        let scene = Scene::with_statsd(statsd.ports.udp);
+        let mut both = ["one", "other"].map(|_| Watched::start("shop", &scene, "", &["till"]));
+        for shop in &mut both {
+            shop.all([2, 2, 1]).await;
+        }
+        let size = |statsd: &Statsd| {
+            statsd.fence();
+            parts(&statsd.gauges(), "shop").1["till"]["pool.size"]
+        };
+        assert_eq!(settled(&8.0, || size(&statsd)), 8.0);
+        let [one, other] = both;
+        let one = one.end(&[]).await;
+        assert_eq!(settled(&4.0, || size(&statsd)), 4.0);
+        let other = other.end(&[]).await;
+        statsd.fence();
+        let (own, handlers) = parts(&statsd.counters(), "shop");
+        assert_eq!(one.counters(), other.counters());
+        let twice = one.counters().into_iter().map(|(name, count)| (name, 2 * count)).collect();
+        assert_eq!(own, as_numbers(twice));
+        assert_eq!(handlers["till"]["work.completed"], 4.0);
     });
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::future::join_all;
 use kanaloa::config::Settings;
+use kanaloa::metrics::Monitor;
 use kanaloa::{
     Call, CallError, DispatcherHandle, HandlerSource, PushingDispatcher, Rejection, Shutdown, Totals, Work, handler_fn,
 };
@@ -55,9 +55,9 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    pub(crate) fn start(name: &'static str, text: &str, handlers: &[&str]) -> Self {
-        let settings = Settings::parse("test", text).unwrap().dispatcher(name);
-        let builder = PushingDispatcher::builder(name).settings(settings).clone_requests();
+    pub(crate) fn start(name: &'static str, scene: &Scene, own: &str, handlers: &[&str]) -> Self {
+        let settings = Settings::parse("test", &scene.settings(own)).unwrap().dispatcher(name);
+        let builder = PushingDispatcher::builder(name).settings(settings).clone_requests().monitor(&scene.monitor);
         let builder = handlers.iter().fold(builder, |builder, handler| builder.handler_from(till(handler)));
         Self { name, shop: builder.start().unwrap(), seen: BTreeMap::new() }
     }
@@ -127,49 +127,60 @@ pub(crate) fn till(name: &str) -> HandlerSource<u64, u64, u64> {
     }))
 }
 
-/// Settings under which all is reported to a port, and nothing is decided but what `more` says.
-pub(crate) fn settings(port: u16, more: &str) -> String {
-    format!(
-        "kanaloa {{
-           statsD {{ host = 127.0.0.1, port = {port} }}
-           default-dispatcher {{
-             update-interval = 100ms
-             metrics {{ enabled = on, statsD.event-sample-rate = 1 }}
-             worker-pool.starting-pool-size = 4
-             autothrottle.algorithm = fixed
-             back-pressure.enabled = off
-             circuit-breaker.enabled = off
-             work-settings.service-timeout = 10s
-           }}
-           {more}
-         }}"
-    )
+/// Who is told what happens.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scene {
+    /// Where StatsD is, if it is told.
+    pub(crate) statsd: Option<u16>,
+    pub(crate) monitor: Monitor,
+    /// Settings below `kanaloa`.
+    pub(crate) more: String,
 }
 
-/// Has works end in each way there is, at dispatchers of their own. `more` is for all of them.
-pub(crate) async fn of_every_outcome(port: u16, more: &str) -> Vec<Happened> {
-    let settings = |own: &str| settings(port, &format!("{more}\ndefault-dispatcher {{ {own} }}"));
+impl Scene {
+    pub(crate) fn with_statsd(port: u16) -> Self {
+        Self { statsd: Some(port), ..Self::default() }
+    }
+
+    /// Settings under which nothing is decided but what `own` says.
+    fn settings(&self, own: &str) -> String {
+        let Self { statsd, more, .. } = self;
+        let (enabled, port) = (if statsd.is_some() { "on" } else { "off" }, statsd.unwrap_or(8125));
+        format!(
+            "kanaloa {{
+               statsD {{ host = 127.0.0.1, port = {port} }}
+               default-dispatcher {{
+                 update-interval = 100ms
+                 metrics {{ enabled = {enabled}, statsD.event-sample-rate = 1 }}
+                 worker-pool.starting-pool-size = 4
+                 autothrottle.algorithm = fixed
+                 back-pressure.enabled = off
+                 circuit-breaker.enabled = off
+                 work-settings.service-timeout = 10s
+                 {own}
+               }}
+               {more}
+             }}"
+        )
+    }
+}
+
+/// Has works end in each way there is, at dispatchers of their own.
+pub(crate) async fn of_every_outcome(scene: &Scene) -> Vec<Happened> {
     vec![
-        answered(&settings("work-settings.service-timeout = 100ms")).await,
-        repeated(&settings("work-settings.work-retry = 1")).await,
-        hedged(&settings(
-            "work-settings { concurrent-calls = 2, concurrent-delay = 10ms, concurrent-budget.enabled = off }",
-        ))
-        .await,
-        opened(&settings(
-            "work-settings.service-timeout = 50ms
-             circuit-breaker { enabled = on, timeout-count-threshold = 1, open-duration-base = 10s }",
-        ))
-        .await,
-        full(&settings("worker-pool.starting-pool-size = 1, queue.capacity = 1")).await,
-        over_capacity(&settings("worker-pool.starting-pool-size = 1, back-pressure.enabled = on")).await,
-        without_handlers(&settings("")).await,
+        answered(scene).await,
+        repeated(scene).await,
+        hedged(scene).await,
+        opened(scene).await,
+        full(scene).await,
+        over_capacity(scene).await,
+        without_handlers(scene).await,
     ]
 }
 
 /// Names have what StatsD and Graphite give a meaning.
-async fn answered(settings: &str) -> Happened {
-    let mut shop = Watched::start("Käse.eu", settings, &["till.1", "till:2|€ @/"]);
+async fn answered(scene: &Scene) -> Happened {
+    let mut shop = Watched::start("Käse.eu", scene, "work-settings.service-timeout = 100ms", &["till.1", "till:2|€ @/"]);
     shop.all((0..40).map(|n| 2 * (n % 10) + 2)).await;
     shop.all([1, 3, 5, 7, 9]).await;
     shop.all([0, 0, 0]).await;
@@ -182,28 +193,30 @@ async fn answered(settings: &str) -> Happened {
     shop.end(&[("completed", 40), ("failed", 5), ("timedOut", 3), ("cancelled", 2)]).await
 }
 
-async fn repeated(settings: &str) -> Happened {
-    let mut shop = Watched::start("again", settings, &["till"]);
+async fn repeated(scene: &Scene) -> Happened {
+    let mut shop = Watched::start("again", scene, "work-settings.work-retry = 1", &["till"]);
     shop.all([1, 2]).await;
     shop.end(&[("completed", 1), ("failed", 2), ("retried", 1)]).await
 }
 
-async fn hedged(settings: &str) -> Happened {
-    let mut shop = Watched::start("copies", settings, &["one", "other"]);
+async fn hedged(scene: &Scene) -> Happened {
+    let mut shop = Watched::start("copies", scene, "work-settings { concurrent-calls = 2, concurrent-delay = 10ms, concurrent-budget.enabled = off }", &["one", "other"]);
     shop.all([200]).await;
     shop.end(&[("completed", 1), ("hedged", 1), ("cancelled", 1)]).await
 }
 
-async fn opened(settings: &str) -> Happened {
-    let mut shop = Watched::start("breaker", settings, &["till"]);
+async fn opened(scene: &Scene) -> Happened {
+    let own = "work-settings.service-timeout = 50ms
+               circuit-breaker { enabled = on, timeout-count-threshold = 1, open-duration-base = 10s }";
+    let mut shop = Watched::start("breaker", scene, own, &["till"]);
     shop.all([0, 0]).await;
     // For a report, and for what StatsD tells each second.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     shop.end(&[("timedOut", 2)]).await
 }
 
-async fn full(settings: &str) -> Happened {
-    let mut shop = Watched::start("full", settings, &["till"]);
+async fn full(scene: &Scene) -> Happened {
+    let mut shop = Watched::start("full", scene, "worker-pool.starting-pool-size = 1, queue.capacity = 1", &["till"]);
     shop.all([2]).await;
     shop.all([40; 5]).await;
     let late = shop.shop.call(Work::new(2).deadline(Instant::now()));
@@ -219,8 +232,8 @@ async fn full(settings: &str) -> Happened {
     shop.ended(&[("completed", 3)])
 }
 
-async fn over_capacity(settings: &str) -> Happened {
-    let mut shop = Watched::start("over", settings, &["till"]);
+async fn over_capacity(scene: &Scene) -> Happened {
+    let mut shop = Watched::start("over", scene, "worker-pool.starting-pool-size = 1, back-pressure.enabled = on", &["till"]);
     shop.all([10]).await;
     let running = shop.shop.call(1_000);
     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -245,8 +258,8 @@ async fn over_capacity(settings: &str) -> Happened {
     shop.end(&[]).await
 }
 
-async fn without_handlers(settings: &str) -> Happened {
-    let mut shop = Watched::start("deserted", settings, &["till"]);
+async fn without_handlers(scene: &Scene) -> Happened {
+    let mut shop = Watched::start("deserted", scene, "", &["till"]);
     shop.all([2]).await;
     shop.shop.remove_handler("till").await.unwrap();
     shop.all([2, 2]).await;
@@ -254,15 +267,11 @@ async fn without_handlers(settings: &str) -> Happened {
     shop.end(&[("completed", 1)]).await
 }
 
-/// A dispatcher with so many handlers, each of which has had one work at least.
-pub(crate) async fn many_handlers(port: u16, count: usize) -> Happened {
+/// A dispatcher with so many handlers, between which three times as many works were shared out.
+pub(crate) async fn many_handlers(scene: &Scene, count: usize) -> Watched {
     let names: Vec<_> = (0..count).map(|n| format!("handler-{n}")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
-    let mut shop = Watched::start("many", &settings(port, "default-dispatcher.worker-pool.starting-pool-size = 1"), &names);
-    let calls: Vec<_> = (0..3 * count as u64).map(|_| shop.shop.call(2)).collect();
-    for call in join_all(calls).await {
-        assert_eq!(call, Ok(2));
-        shop.see("completed");
-    }
-    shop.end(&[]).await
+    let mut shop = Watched::start("many", scene, "worker-pool.starting-pool-size = 1", &names);
+    shop.all((0..3 * count).map(|_| 2)).await;
+    shop
 }

@@ -31,7 +31,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// The same with an end: what there is then is what it comes to.
+/// Looks until it is as expected, or for long: what there is then.
 pub(crate) fn settled<T: PartialEq>(expected: &T, mut look: impl FnMut() -> T) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
