@@ -8,8 +8,10 @@ use crate::traffic::{Scene, of_every_outcome};
 
 /// The sum of all that Graphite has of each counter, by its name in StatsD.
 fn counted(graphite: &Graphite) -> BTreeMap<String, f64> {
-    let series = ["stats_counts.kanaloa.*.*.*.*", "stats_counts.kanaloa.*.*.*.*.*"].map(|target| graphite.series(target));
-    let sum = |(name, values): (String, Vec<f64>)| (name.trim_start_matches("stats_counts.").to_owned(), values.iter().sum());
+    let series =
+        ["stats_counts.kanaloa.*.*.*.*", "stats_counts.kanaloa.*.*.*.*.*"].map(|target| graphite.series(target));
+    let sum =
+        |(name, values): (String, Vec<f64>)| (name.trim_start_matches("stats_counts.").to_owned(), values.iter().sum());
     series.into_iter().flatten().map(sum).collect()
 }
 

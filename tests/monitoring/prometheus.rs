@@ -114,7 +114,10 @@ fn its_numbers_are_what_happened_and_every_query_of_the_dashboard_has_data() {
     let seconds = one("sum(kanaloa_handler_process_time_seconds_sum{dispatcher=\"Käse.eu\"})").unwrap();
     assert!((0.44..4.0).contains(&seconds), "{seconds} s for 440 ms");
     assert_eq!(one("sum(kanaloa_handler_circuit_openings_total{dispatcher=\"breaker\"})"), Some(1.0));
-    assert_eq!(one("max_over_time(kanaloa_handler_circuit_state{dispatcher=\"breaker\", state=\"open\"}[1m])"), Some(1.0));
+    assert_eq!(
+        one("max_over_time(kanaloa_handler_circuit_state{dispatcher=\"breaker\", state=\"open\"}[1m])"),
+        Some(1.0)
+    );
 
     node("queries.mjs", ["prometheus", &format!("http://{}", prometheus.at)]);
 }
@@ -196,9 +199,12 @@ fn what_a_proxy_tells_it_is_what_its_status_says() {
                 assert_eq!(prometheus.number(&rejected), Some(of("rejected") as f64));
                 let upstream = &route["upstreams"][0];
                 let labels = format!("dispatcher=\"{dispatcher}\", handler={}", upstream["name"]);
-                for (outcome, field) in
-                    [("completed", "succeeded"), ("failed", "failed"), ("timed_out", "timed_out"), ("cancelled", "cancelled")]
-                {
+                for (outcome, field) in [
+                    ("completed", "succeeded"),
+                    ("failed", "failed"),
+                    ("timed_out", "timed_out"),
+                    ("cancelled", "cancelled"),
+                ] {
                     let query = format!("kanaloa_handler_attempts_total{{{labels}, outcome=\"{outcome}\"}}");
                     assert_eq!(prometheus.number(&query), upstream[field].as_f64(), "{query} {upstream}");
                 }

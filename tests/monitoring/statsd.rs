@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::support::{Installed, PATIENCE, Statsd, StatsdPorts, settled};
+use crate::support::{Installed, PATIENCE, Statsd, StatsdPorts};
 use crate::traffic::{Happened, Scene, Watched, many_handlers, of_every_outcome};
 
 /// Runs a future in a System of its own.
@@ -67,7 +67,8 @@ pub(crate) fn assert_is_what_happened(counters: &BTreeMap<String, f64>, happened
 
 /// Every kind of outcome is among them.
 pub(crate) fn assert_every_outcome(happened: &[Happened]) {
-    let seen: std::collections::BTreeSet<_> = happened.iter().flat_map(|happened| happened.counters().into_keys()).collect();
+    let seen: std::collections::BTreeSet<_> =
+        happened.iter().flat_map(|happened| happened.counters().into_keys()).collect();
     let reasons = ["overCapacity", "waitedTooLong", "queueFull", "deadlineCannotBeMet", "noHandlers", "shuttingDown"];
     let mut all: Vec<_> = reasons.iter().map(|reason| format!("work.rejectedBy.{reason}")).collect();
     let works = ["received", "completed", "failed", "timedOut", "rejected", "shedded", "abandoned"];
@@ -202,14 +203,23 @@ fn two_dispatchers_of_the_same_name_add_up() {
         for shop in &mut both {
             shop.all([2, 2, 1]).await;
         }
-        let size = |statsd: &Statsd| {
-            statsd.fence();
-            parts(&statsd.gauges(), "shop").1["till"]["pool.size"]
+        // What is reported is so by the thread that waits here.
+        let size_becomes = async |size: f64| {
+            let end = Instant::now() + PATIENCE;
+            loop {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                statsd.fence();
+                let gauges = parts(&statsd.gauges(), "shop").1;
+                match gauges.get("till") {
+                    Some(till) if till["pool.size"] == size => return,
+                    till => assert!(Instant::now() < end, "{till:?} is not {size}"),
+                }
+            }
         };
-        assert_eq!(settled(&8.0, || size(&statsd)), 8.0);
+        size_becomes(8.0).await;
         let [one, other] = both;
         let one = one.end(&[]).await;
-        assert_eq!(settled(&4.0, || size(&statsd)), 4.0);
+        size_becomes(4.0).await;
         let other = other.end(&[]).await;
         statsd.fence();
         let (own, handlers) = parts(&statsd.counters(), "shop");

@@ -180,7 +180,8 @@ pub(crate) async fn of_every_outcome(scene: &Scene) -> Vec<Happened> {
 
 /// Names have what StatsD and Graphite give a meaning.
 async fn answered(scene: &Scene) -> Happened {
-    let mut shop = Watched::start("Käse.eu", scene, "work-settings.service-timeout = 100ms", &["till.1", "till:2|€ @/"]);
+    let mut shop =
+        Watched::start("Käse.eu", scene, "work-settings.service-timeout = 100ms", &["till.1", "till:2|€ @/"]);
     shop.all((0..40).map(|n| 2 * (n % 10) + 2)).await;
     shop.all([1, 3, 5, 7, 9]).await;
     shop.all([0, 0, 0]).await;
@@ -200,7 +201,12 @@ async fn repeated(scene: &Scene) -> Happened {
 }
 
 async fn hedged(scene: &Scene) -> Happened {
-    let mut shop = Watched::start("copies", scene, "work-settings { concurrent-calls = 2, concurrent-delay = 10ms, concurrent-budget.enabled = off }", &["one", "other"]);
+    let mut shop = Watched::start(
+        "copies",
+        scene,
+        "work-settings { concurrent-calls = 2, concurrent-delay = 10ms, concurrent-budget.enabled = off }",
+        &["one", "other"],
+    );
     shop.all([200]).await;
     shop.end(&[("completed", 1), ("hedged", 1), ("cancelled", 1)]).await
 }
@@ -233,7 +239,8 @@ async fn full(scene: &Scene) -> Happened {
 }
 
 async fn over_capacity(scene: &Scene) -> Happened {
-    let mut shop = Watched::start("over", scene, "worker-pool.starting-pool-size = 1, back-pressure.enabled = on", &["till"]);
+    let mut shop =
+        Watched::start("over", scene, "worker-pool.starting-pool-size = 1, back-pressure.enabled = on", &["till"]);
     shop.all([10]).await;
     let running = shop.shop.call(1_000);
     tokio::time::sleep(Duration::from_millis(20)).await;

@@ -10,7 +10,9 @@ impl Installed {
     /// With all of these, named by what is there when they are; or it is said what is missing.
     pub(crate) fn with(wanted: &[&str]) -> Option<Self> {
         let Some(directory) = std::env::var_os("KANALOA_MONITORING") else {
-            eprintln!("left out: KANALOA_MONITORING does not say where tests/monitoring/install.sh has put what it takes");
+            eprintln!(
+                "left out: KANALOA_MONITORING does not say where tests/monitoring/install.sh has put what it takes"
+            );
             return None;
         };
         // The path is as seen from where cargo was called; tests run in the package's directory.

@@ -38,7 +38,10 @@ impl Prometheus {
             server.assert_runs();
             get(at, "/-/ready").filter(|(status, _)| *status == 200)
         });
-        Self { _server: server, at, _directory: directory }
+        let prometheus = Self { _server: server, at, _directory: directory };
+        // It begins some seconds after it is ready.
+        until("Prometheus to have asked", || prometheus.number("up").filter(|up| *up == 1.0));
+        prometheus
     }
 
     /// What a query comes to now: labels and value of each series.
