@@ -11,9 +11,9 @@ use kanaloa::http::settings::{CommandLine, ProxySettings};
 use kanaloa::metrics::{Monitor, PROMETHEUS_MEDIA_TYPE};
 use serde_json::Value;
 
-use crate::statsd::{assert_every_outcome, run};
-use crate::support::{Installed, Prometheus, get, get_json, node, promtool, settled, until};
-use crate::traffic::{Happened, Scene, many_handlers, of_every_outcome};
+use crate::statsd::{assert_every_outcome, assert_is_what_happened, run};
+use crate::support::{Installed, Prometheus, Statsd, StatsdPorts, get, get_json, node, promtool, settled, until};
+use crate::traffic::{Happened, Scene, many_handlers, of_every_outcome, thousands};
 
 /// Answers each request on a thread of its own with status, media type and body, for as long as the test runs.
 fn serve(answer: impl Fn(&str) -> (u16, &'static str, String) + Send + Sync + Clone + 'static) -> SocketAddr {
@@ -59,7 +59,7 @@ fn numbers(prometheus: &Prometheus, names: &str, dispatcher: &str, label: &str) 
 }
 
 /// What Prometheus is to have of a dispatcher.
-fn works(happened: &Happened) -> BTreeMap<String, u64> {
+fn works_of(happened: &Happened) -> BTreeMap<String, u64> {
     let counters = happened.counters();
     let count = |name: &str| counters.get(name).copied().unwrap_or_default();
     let named = |(theirs, statsd): (&str, &str)| (format!("kanaloa_works_{theirs}"), count(&format!("work.{statsd}")));
@@ -91,7 +91,7 @@ fn its_numbers_are_what_happened_and_every_query_of_the_dashboard_has_data() {
     assert_every_outcome(&happened);
     assert_clean(&installed, &scene.monitor.prometheus());
     for happened in &happened {
-        let expected = works(happened);
+        let expected = works_of(happened);
         let told = || numbers(&prometheus, "kanaloa_works_.+_total", happened.dispatcher, "reason");
         assert_eq!(settled(&expected, told), expected, "{happened:?}");
         let dispatcher = happened.dispatcher;
@@ -120,6 +120,25 @@ fn its_numbers_are_what_happened_and_every_query_of_the_dashboard_has_data() {
     );
 
     node("queries.mjs", ["prometheus", &format!("http://{}", prometheus.at)]);
+}
+
+/// `KANALOA_MONITORING_WORKS` says how many works, if it is not to be a quick test.
+#[test]
+fn after_thousands_of_works_all_have_the_same_numbers() {
+    let Some(installed) = Installed::with(&[Statsd::PARTS, Prometheus::PARTS].concat()) else { return };
+    let works = std::env::var("KANALOA_MONITORING_WORKS").map_or(20_000, |works| works.parse().expect("a number"));
+    let statsd = Statsd::keeping(&installed, StatsdPorts::free());
+    let scene = Scene::with_statsd(statsd.ports.udp);
+    let prometheus = Prometheus::start(&installed, serve_metrics(&scene.monitor));
+    let happened = run(thousands(&scene, works));
+    eprintln!("{:?}", happened.totals);
+    statsd.fence();
+    let counters = statsd.counters();
+    assert_eq!(counters["statsd.bad_lines_seen"], 0.0);
+    let expected = works_of(&happened);
+    let told = || numbers(&prometheus, "kanaloa_works_.+_total", happened.dispatcher, "reason");
+    assert_eq!(settled(&expected, told), expected);
+    assert_is_what_happened(&counters, &[happened]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::FutureExt;
 use kanaloa::config::Settings;
 use kanaloa::metrics::Monitor;
 use kanaloa::{
@@ -68,7 +69,20 @@ impl Watched {
 
     /// Waits for an answer, and takes note of it.
     async fn take(&mut self, call: Call<u64, u64>) {
-        match tokio::time::timeout(PATIENCE, call).await.expect("it ends") {
+        let answer = tokio::time::timeout(PATIENCE, call).await.expect("it ends");
+        self.note(answer);
+    }
+
+    /// Asks, and leaves unless it is refused at once.
+    fn leave(&mut self, n: u64) {
+        match self.shop.call(n).now_or_never() {
+            Some(answer) => self.note(answer),
+            None => self.see("abandoned"),
+        }
+    }
+
+    fn note(&mut self, answer: Result<u64, CallError<u64>>) {
+        match answer {
             Ok(_) => self.see("completed"),
             Err(CallError::Failed(_)) => self.see("failed"),
             Err(CallError::TimedOut(_)) => self.see("timedOut"),
@@ -272,6 +286,30 @@ async fn without_handlers(scene: &Scene) -> Happened {
     shop.all([2, 2]).await;
     assert_eq!(shop.rejected_by("noHandlers"), 2);
     shop.end(&[("completed", 1)]).await
+}
+
+/// Works in their thousands, of every outcome that can be had at once.
+pub(crate) async fn thousands(scene: &Scene, works: usize) -> Happened {
+    const AT_ONCE: usize = 1000;
+    let own = "work-settings.service-timeout = 20ms, worker-pool.starting-pool-size = 400, queue.capacity = 600";
+    let mut shop = Watched::start("thousands", scene, own, &["one", "other"]);
+    shop.all([2]).await;
+    for _ in 0..works.div_ceil(AT_ONCE) {
+        let mut calls = Vec::new();
+        for n in 0..AT_ONCE as u64 {
+            match n % 20 {
+                0 => calls.push(shop.shop.call(Work::new(2).deadline(Instant::now()))),
+                1 => shop.leave(10),
+                2 => calls.push(shop.shop.call(0)),
+                3..6 => calls.push(shop.shop.call(1)),
+                _ => calls.push(shop.shop.call(2)),
+            }
+        }
+        for call in calls {
+            shop.take(call).await;
+        }
+    }
+    shop.end(&[]).await
 }
 
 /// A dispatcher with so many handlers, between which three times as many works were shared out.
