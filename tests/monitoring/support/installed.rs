@@ -41,3 +41,11 @@ pub(crate) fn node(script: &str, args: impl IntoIterator<Item = impl AsRef<OsStr
     let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
     assert!(output.status.success(), "{}: {}\n{said}", script.display(), output.status);
 }
+
+/// What a generator prints: the dashboard of which there is no file.
+pub(crate) fn generated(option: &str) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("grafana/generate.mjs");
+    let output = Command::new("node").arg(script).arg(option).output().expect("node runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}

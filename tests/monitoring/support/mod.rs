@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 pub(crate) use graphite::Graphite;
 pub(crate) use http::{get, get_json};
-pub(crate) use installed::{Installed, node};
+pub(crate) use installed::{Installed, generated, node};
 pub(crate) use prometheus::{Prometheus, promtool};
 pub(crate) use server::{Directory, Server};
-pub(crate) use statsd::{Statsd, StatsdPorts};
+pub(crate) use statsd::{Names, Statsd, StatsdPorts};
 
 /// Whatever is waited for happens within that, or never.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -20,6 +20,14 @@ impl StatsdPorts {
     }
 }
 
+/// What it calls things in Graphite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// As it does by default.
+    Legacy,
+    New,
+}
+
 /// The StatsD daemon.
 pub(crate) struct Statsd {
     server: Server,
@@ -36,10 +44,16 @@ impl Statsd {
     }
 
     /// One that tells Graphite each second.
-    pub(crate) fn before_graphite(installed: &Installed, ports: StatsdPorts, graphite: u16) -> Self {
+    pub(crate) fn before_graphite(installed: &Installed, graphite: u16, names: Names) -> Self {
+        let ports = StatsdPorts::free();
         let to = format!("flushInterval: 1000, graphiteHost: '127.0.0.1', graphitePort: {graphite}");
         // Percentiles as in grafana/statsd/config.js.
-        Self::start(installed, ports, &format!("{to}, percentThreshold: [90, 99]"))
+        let legacy = names == Names::Legacy;
+        Self::start(
+            installed,
+            ports,
+            &format!("{to}, percentThreshold: [90, 99], graphite: {{ legacyNamespace: {legacy} }}"),
+        )
     }
 
     fn start(installed: &Installed, ports: StatsdPorts, more: &str) -> Self {
