@@ -27,6 +27,8 @@ graphite() {
   rm -rf graphite && python3 -m venv graphite || return
   # Without this it installs itself into /opt.
   GRAPHITE_NO_PREFIX=True graphite/bin/pip install -q --disable-pip-version-check -r "$here/requirements.txt" || return
+  # Of these, cgi is not in every Python, and cairocffi takes a library of the system's.
+  graphite/bin/python -W ignore -c 'import cgi, cairocffi, carbon.service, django.http, graphite, twisted.web.wsgi' || return
   echo "$wanted" > graphite/installed
 }
 

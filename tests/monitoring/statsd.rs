@@ -162,10 +162,9 @@ fn one_that_is_not_there_at_first_or_goes_for_a_while_gets_what_is_counted_meanw
         statsd.fence();
         parts(&statsd.counters(), "shop").0.get("work.completed").copied().unwrap_or_default()
     };
-    // Some reports.
-    let reports = || tokio::time::sleep(Duration::from_millis(350));
+    let reports = || tokio::time::sleep(Duration::from_secs(1));
     run(async {
-        let mut shop = Watched::start("shop", &Scene::with_statsd(ports.udp), "", &["till"]);
+        let mut shop = Watched::start("shop", &Scene::with_statsd(ports.udp), "update-interval = 300ms", &["till"]);
         // Nobody is there, which UDP does not say before something has been sent: that is lost, and nothing after it.
         shop.all([2]).await;
         reports().await;

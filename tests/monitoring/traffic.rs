@@ -195,12 +195,13 @@ pub(crate) async fn of_every_outcome(scene: &Scene) -> Vec<Happened> {
 /// Names have what StatsD and Graphite give a meaning.
 async fn answered(scene: &Scene) -> Happened {
     let mut shop =
-        Watched::start("Käse.eu", scene, "work-settings.service-timeout = 100ms", &["till.1", "till:2|€ @/"]);
+        Watched::start("Käse.eu", scene, "work-settings.service-timeout = 500ms", &["till.1", "till:2|€ @/"]);
     shop.all((0..40).map(|n| 2 * (n % 10) + 2)).await;
     shop.all([1, 3, 5, 7, 9]).await;
     shop.all([0, 0, 0]).await;
+    // Each is at a handler when its caller leaves.
     for _ in 0..2 {
-        let left = shop.shop.call(60);
+        let left = shop.shop.call(10_000);
         tokio::time::sleep(Duration::from_millis(20)).await;
         drop(left);
         shop.see("abandoned");
@@ -241,7 +242,7 @@ async fn full(scene: &Scene) -> Happened {
     shop.all([40; 5]).await;
     let late = shop.shop.call(Work::new(2).deadline(Instant::now()));
     shop.take(late).await;
-    let (last, handle) = (shop.shop.call(100), shop.shop.clone());
+    let (last, handle) = (shop.shop.call(400), shop.shop.clone());
     tokio::time::sleep(Duration::from_millis(20)).await;
     let end = actix::spawn(async move { handle.shutdown().await });
     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -256,9 +257,9 @@ async fn over_capacity(scene: &Scene) -> Happened {
     let mut shop =
         Watched::start("over", scene, "worker-pool.starting-pool-size = 1, back-pressure.enabled = on", &["till"]);
     shop.all([10]).await;
-    let running = shop.shop.call(1_000);
+    let running = shop.shop.call(2_000);
     tokio::time::sleep(Duration::from_millis(20)).await;
-    let waits = shop.shop.call(Work::new(2).deadline(Instant::now() + Duration::from_millis(500)));
+    let waits = shop.shop.call(Work::new(2).deadline(Instant::now() + Duration::from_secs(1)));
     shop.take(waits).await;
     shop.take(running).await;
     assert_eq!(shop.rejected_by("waitedTooLong"), 1);
