@@ -1,7 +1,9 @@
 //! What the StatsD daemon has is what happened.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::support::{Installed, PATIENCE, Statsd, StatsdPorts};
 use crate::traffic::{Happened, Scene, Watched, many_handlers, of_every_outcome};

@@ -135,9 +135,7 @@ pub(crate) fn till(name: &str) -> HandlerSource<u64, u64, u64> {
     let is_silent = name == SILENT;
     HandlerSource::new(handler_fn(name, move |n: u64| async move {
         match n {
-            _ if is_silent => std::future::pending().await,
-            _ if is_silent => std::future::pending().await,
-            0 => std::future::pending().await,
+            n if n == 0 || is_silent => std::future::pending().await,
             n if n % 2 == 1 => Err(n),
             n => {
                 tokio::time::sleep(Duration::from_millis(n)).await;

@@ -28,7 +28,8 @@ impl Graphite {
         }
         directory.with("storage-schemas.conf", "[all]\npattern = .*\nretentions = 1s:10m\n");
         let carbon_conf = format!(
-            "[cache]\nSTORAGE_DIR = {here}\nLOCAL_DATA_DIR = {here}/whisper\nCONF_DIR = {here}\nLOG_DIR = {here}/log\nPID_DIR = {here}\n\
+            "[cache]\nSTORAGE_DIR = {here}\nLOCAL_DATA_DIR = {here}/whisper\nCONF_DIR = {here}\n\
+             LOG_DIR = {here}/log\nPID_DIR = {here}\n\
              LINE_RECEIVER_INTERFACE = 127.0.0.1\nLINE_RECEIVER_PORT = {lines}\n\
              PICKLE_RECEIVER_INTERFACE = 127.0.0.1\nPICKLE_RECEIVER_PORT = {pickles}\n\
              CACHE_QUERY_INTERFACE = 127.0.0.1\nCACHE_QUERY_PORT = {queries}\n\

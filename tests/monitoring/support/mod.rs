@@ -7,7 +7,9 @@ mod prometheus;
 mod server;
 mod statsd;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 pub(crate) use graphite::Graphite;
 pub(crate) use http::{get, get_json};
