@@ -41,7 +41,11 @@ impl MetricName {
             Self::BurstMode => {
                 ("kanaloa_burst_mode", "1 while more than the capacity is let through for a moment, else 0.", None)
             }
-            Self::ExpectedWait => ("kanaloa_expected_wait_seconds", "How long a work that came now would wait.", None),
+            Self::ExpectedWait => (
+                "kanaloa_expected_wait_seconds",
+                "How long a work that came now would wait; 0 while that is not known.",
+                None,
+            ),
             Self::WaitTime => ("kanaloa_wait_time_seconds", "Time from receipt to the first handler.", None),
             Self::HandlerCompleted => attempts("completed"),
             Self::HandlerFailed => attempts("failed"),

@@ -58,7 +58,7 @@ pub enum MetricName {
     DropRate,
     /// 1 while more than the capacity is let through for a moment, else 0.
     BurstMode,
-    /// How long a work that came now would wait, in seconds.
+    /// How long a work that came now would wait, in seconds; 0 while that is not known.
     ExpectedWait,
     /// From receipt to the first handler.
     WaitTime,

@@ -14,8 +14,11 @@ use super::{Metric, MetricName, Value};
 
 type Gauges = HashMap<(MetricName, Option<Arc<str>>), f64>;
 
-/// The last gauges of each reporter, by where they go.
-static ALL: Mutex<Option<HashMap<Arc<str>, HashMap<u64, Gauges>>>> = Mutex::new(None);
+/// By the numbers of those that are reported to one place under one name.
+type Namesakes = HashMap<u64, Gauges>;
+
+/// The last gauges of each, by where they go.
+static ALL: Mutex<Option<HashMap<Arc<str>, Namesakes>>> = Mutex::new(None);
 
 /// One of those that are reported under the same names to the same place.
 #[derive(Debug)]

@@ -20,9 +20,6 @@ const OTHERS: &str = "other";
 /// A handler that has left is reported for so long: what it did last is to reach whoever asks every now and then.
 const REPORTED_AFTER: Duration = Duration::from_secs(300);
 
-/// But no more handlers than this that have left, since they may come and go all the time.
-const MOST_LEFT: usize = 100;
-
 /// A dispatcher as those see it who report it: all that is known of it, read from any thread without asking its actors.
 pub(crate) struct Observed {
     name: Arc<str>,
@@ -111,7 +108,7 @@ impl Observed {
         let handlers = &mut *self.handlers.lock();
         if let Some(at) = handlers.pools.iter().position(|pool| pool.number == number) {
             let pool = handlers.pools.remove(at);
-            handlers.leaves(&pool, Instant::now());
+            handlers.leaves(&pool, Instant::now(), self.most_left());
         }
     }
 
@@ -119,8 +116,13 @@ impl Observed {
     pub(crate) fn is_over(&self) {
         let handlers = &mut *self.handlers.lock();
         for pool in std::mem::take(&mut handlers.pools) {
-            handlers.leaves(&pool, Instant::now());
+            handlers.leaves(&pool, Instant::now(), self.most_left());
         }
+    }
+
+    /// How many handlers that have left are kept, since they may come and go all the time: all that can be there at once.
+    fn most_left(&self) -> usize {
+        self.most_handlers.saturating_add(1)
     }
 
     /// Whether nothing is counted any more: its works have ended, and there is no handle to submit any.
@@ -165,7 +167,7 @@ impl Handlers {
         if names.len() < most { handler.into() } else { OTHERS.into() }
     }
 
-    fn leaves(&mut self, pool: &Pool, now: Instant) {
+    fn leaves(&mut self, pool: &Pool, now: Instant, most: usize) {
         self.waits.merge(&pool.stats.wait_time.read());
         let mut did = pool.snapshot(now);
         did.left();
@@ -176,7 +178,7 @@ impl Handlers {
             }
             None => self.left.push(Left { at: now, did }),
         }
-        if self.left.len() > MOST_LEFT {
+        if self.left.len() > most {
             self.left.remove(0);
         }
     }

@@ -19,7 +19,7 @@ impl Monitor {
     /// [`PROMETHEUS_MEDIA_TYPE`].
     ///
     /// What each metric means is in its help. A handler that has left is shown for five more minutes. Its cost grows with the
-    /// number of handlers, of which `metrics.max-handlers` bounds what is shown: some 50 lines each.
+    /// number of handlers, of which `metrics.max-handlers` bounds what is shown: 35 lines each.
     pub fn prometheus(&self) -> String {
         let mut families = Families::default();
         families.add_build();

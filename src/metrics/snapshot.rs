@@ -128,9 +128,7 @@ impl DispatcherSnapshot {
         add(MetricName::InFlight, Value::Gauge(totals.in_flight as f64));
         add(MetricName::DropRate, Value::Gauge(self.drop_rate));
         add(MetricName::BurstMode, Value::Gauge(f64::from(u8::from(self.is_burst()))));
-        if let Some(wait) = self.expected_wait {
-            add(MetricName::ExpectedWait, Value::Gauge(wait.as_secs_f64()));
-        }
+        add(MetricName::ExpectedWait, Value::Gauge(self.expected_wait.unwrap_or_default().as_secs_f64()));
         add(MetricName::WaitTime, Value::Times(self.wait_time.clone()));
         self.handlers.iter().for_each(|handler| handler.add_to(&mut metrics));
         metrics

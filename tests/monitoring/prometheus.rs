@@ -156,6 +156,7 @@ fn of_a_thousand_handlers_all_is_counted_in_few_series() {
         let series = prometheus.number("count({__name__=~\"kanaloa_.+\"})");
         assert_eq!(series, Some(101.0 * 35.0 + 40.0));
         shop.end(&[]).await;
+        assert_eq!(settled(&Some(3000.0), || prometheus.number(completed)), Some(3000.0));
     });
 }
 

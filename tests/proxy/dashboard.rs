@@ -264,7 +264,7 @@ fn a_viewer_that_reads_nothing_is_cut_off() {
     let monitor = Monitor::new();
     let settings = Settings::parse("test", "kanaloa.default-dispatcher.metrics.max-handlers = 1000").unwrap();
     let builder = PushingDispatcher::builder("wide").settings(settings.dispatcher("wide")).monitor(&monitor);
-    let handler = |n| handler_fn(&format!("handler {n}"), |n: u32| async move { Ok::<_, String>(n) });
+    let handler = |n| handler_fn(format!("handler {n}"), |n: u32| async move { Ok::<_, String>(n) });
     let _wide = (0..1000).fold(builder, |builder, n| builder.handler(handler(n))).start_on_thread().unwrap();
     let admin = AdminServer::start("127.0.0.1:0".parse().unwrap(), &monitor).unwrap();
     let mut deaf = Viewer::connect(admin.address());

@@ -72,7 +72,7 @@ fn names_may_be_anything() {
 fn a_thousand_handlers_are_a_hundred_and_others() {
     virtual_time(async {
         let monitor = Monitor::new();
-        let shop = shop("").monitor(&monitor).start().unwrap();
+        let shop = shop("queue.capacity = 2000").monitor(&monitor).start().unwrap();
         for n in 0..1000 {
             shop.add_handler(till(&format!("h{n}"))).await.unwrap();
         }
@@ -85,10 +85,20 @@ fn a_thousand_handlers_are_a_hundred_and_others() {
         assert_eq!(limits.len(), 101);
         assert_eq!(limits.iter().sum::<f64>(), 4004.0);
         assert!(series(&text).len() < 5000, "{}", series(&text).len());
+        // Whoever leaves, what they did is told.
+        let calls: Vec<_> = (0..1001).map(|_| shop.call(2)).collect();
+        join_all(calls).await;
+        let completed = || {
+            let text = monitor.prometheus();
+            let attempts = series(&text).into_iter().filter(|(name, _)| name.contains("outcome=\"completed\""));
+            attempts.map(|(_, count)| count).sum::<f64>()
+        };
+        assert_eq!(completed(), 1001.0);
         // Once they have left for five minutes, so have their series.
         for n in 0..1000 {
             shop.remove_handler(&format!("h{n}")).await.unwrap();
         }
+        assert_eq!(completed(), 1001.0);
         sleep_ms(300_000).await;
         let text = monitor.prometheus();
         let limits = series(&text).into_keys().filter(|name| name.starts_with("kanaloa_handler_concurrency_limit"));
