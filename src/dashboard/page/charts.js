@@ -1,0 +1,382 @@
+// The charts of a dispatcher. They share their time axis and their cursor.
+const charts = (() => {
+  const HEIGHT = 170;
+  const AXIS = 52;
+  const FONT = "11px system-ui, sans-serif";
+  const style = name => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const element = (tag, className, text) => Object.assign(document.createElement(tag), className ? { className } : {}, text == null ? {} : { textContent: text });
+
+  // The handlers of which limit and slots in use are drawn while none is chosen, and the rows of the breakers' strips.
+  const BUSIEST = 4;
+  const STRIPS = 10;
+
+  const handlersOf = view => view.handler ? [view.handler] : [...view.dispatcher.handlers.values()];
+  const sum = column => column.reduce((all, value) => all + (value ?? 0), 0);
+
+  function worst(view, key) {
+    const columns = handlersOf(view).map(handler => handler.track.of(key));
+    if (columns.length === 1) return columns[0];
+    return view.times.map((_, i) => columns.reduce((worst, column) => column[i] == null || column[i] < worst ? worst : column[i], null));
+  }
+
+  const line = (key, label, tone, more) => ({ label, tone, ...more, values: view => view.dispatcher.track.of(key) });
+  const percentiles = values => [
+    { label: "p50", tone: "part-0", values: view => values(view, "p50") },
+    { label: "p95", tone: "part-3", values: view => values(view, "p95") },
+    { label: "p99", tone: "part-1", values: view => values(view, "p99") },
+  ];
+
+  function slots(view) {
+    const of = (handler, tone, prefix) => [
+      { label: `${prefix}limit`, tone, step: true, dashed: true, values: () => handler.track.of("limit") },
+      { label: `${prefix}in flight`, tone, step: true, filled: view.handler != null, values: () => handler.track.of("in_flight") },
+    ];
+    if (view.handler) return of(view.handler, "part-0", "");
+    return view.busiest.flatMap((handler, i) => of(handler, `part-${i}`, `${handler.name}: `));
+  }
+
+  const aboutHandler = view => view.handler ? view.handler.name : view.dispatcher.handlers.size > 1 ? "the slowest handler of each second" : "";
+
+  const SPECS = [
+    {
+      title: "Inbound by outcome", about: () => "stacked, per second", format: words.rate, stack: true,
+      lines: () => [
+        line("completed", "completed", "good"), line("failed", "failed", "bad"), line("timed_out", "timed out", "part-5"),
+        line("rejected", "rejected", "warning"), line("shed", "shed", "part-3"), line("abandoned", "abandoned", "neutral"),
+      ],
+    },
+    {
+      title: "Throughput", about: () => "per second", format: words.rate,
+      lines: () => [line("received", "received", "main"), line("completed", "completed", "good", { filled: true })],
+    },
+    {
+      title: "Queue length", about: () => "works waiting", format: words.number, lines: () => [line("queue", "queued", "part-0", { filled: true, step: true })],
+    },
+    {
+      title: "Wait time", about: () => "from receipt to the first handler", format: words.millis,
+      lines: () => percentiles((view, p) => view.dispatcher.track.of(`wait_${p}_ms`)),
+    },
+    {
+      title: "Process time", about: aboutHandler, format: words.millis, lines: () => percentiles((view, p) => worst(view, `process_${p}_ms`)),
+    },
+    {
+      title: "Limit and in flight", format: words.number, lines: slots,
+      about: view => view.handler ? view.handler.name : view.dispatcher.handlers.size > BUSIEST ? `the ${BUSIEST} busiest handlers` : "",
+    },
+    {
+      title: "Drop rate", about: () => "the share refused at the door", format: words.percent, top: 100,
+      lines: () => [
+        { label: "drop rate", tone: "bad", filled: true, values: view => view.dispatcher.track.of("drop_rate").map(value => value == null ? null : value * 100) },
+        { label: "burst", tone: "warning", shade: true, format: words.onOff, values: view => view.dispatcher.track.of("burst") },
+      ],
+    },
+  ];
+
+  // The next higher of these numbers times a power of ten: an axis that changes with every tick is not read.
+  const STEPS = [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
+  function roundUp(value) {
+    const decade = 10 ** Math.floor(Math.log10(value));
+    return STEPS.find(step => step * decade >= value * 0.9999) * decade;
+  }
+
+  // Each above the sum of those before it; null where none has a value.
+  function stacked(columns) {
+    let below = columns[0].map(() => null);
+    return columns.map(column => below = below.map((sum, i) => column[i] == null ? sum : (sum ?? 0) + column[i]));
+  }
+
+  // What all charts have: a heading, a plot that can be pointed at and walked with keys, and a legend with values.
+  class Chart {
+    constructor(group, title) {
+      this.group = group;
+      this.figure = element("figure");
+      this.caption = this.figure.appendChild(element("figcaption"));
+      this.caption.append(element("h3", null, title), " ", this.about = element("span", "soft"));
+      this.place = this.figure.appendChild(element("div", "plot"));
+      this.place.tabIndex = 0;
+      this.place.setAttribute("role", "group");
+      this.place.setAttribute("aria-label", `${title}: chart over time; the values are in the list after it`);
+      this.place.addEventListener("keydown", event => group.key(event));
+      this.legend = this.figure.appendChild(element("ul", "legend"));
+      this.moment = element("li", "moment");
+      this.plot = null;
+      this.drawnAs = null;
+      this.hidden = new Set();
+    }
+
+    // As wide as its place: what a plot is made anew for.
+    options(height, axes) {
+      const group = this.group;
+      const axis = { stroke: style("soft"), font: FONT, grid: { stroke: style("grid"), width: 1 }, ticks: { show: false } };
+      return {
+        width: this.place.clientWidth, height, legend: { show: false }, padding: [8, 10, 0, 0],
+        cursor: { sync: { key: "all" }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
+        axes: [
+          { ...axis, size: 22, gap: 4, space: 64, values: (_, splits, __, ___, step) => splits.map(t => (step >= 60 ? words.minute : words.time)(t * 1000)) },
+          { ...axis, size: AXIS, gap: 6, ...axes },
+        ],
+        hooks: { setCursor: [plot => group.pointed(plot)] },
+      };
+    }
+
+    remake(options, data) {
+      this.plot?.destroy();
+      this.place.replaceChildren();
+      this.plot = new uPlot(options, data, this.place);
+      this.over = false;
+    }
+
+    forget() {
+      this.drawnAs = null;
+    }
+  }
+
+  class LineChart extends Chart {
+    constructor(group, spec) {
+      super(group, spec.title);
+      this.spec = spec;
+    }
+
+    draw(view) {
+      const { spec } = this;
+      this.about.textContent = spec.about(view);
+      this.lines = spec.lines(view).map(line => ({ ...line, format: line.format ?? spec.format, column: line.values(view).slice() }));
+      const shown = this.lines.filter(line => !line.shade && !this.hidden.has(line.label));
+      const columns = shown.map(line => line.column);
+      // Lower ones of a stack are painted over higher ones.
+      const data = [view.times.map(t => t / 1000), ...(spec.stack && columns.length > 0 ? stacked(columns).reverse() : columns)];
+      const range = [view.from / 1000, view.to / 1000];
+      this.range = range;
+      const looks = JSON.stringify(this.lines.map(({ label, tone, filled }) => [label, tone, filled, this.hidden.has(label)]).concat(this.place.clientWidth));
+      if (looks === this.drawnAs) {
+        this.plot.setData(data);
+      } else {
+        this.drawnAs = looks;
+        this.remake(this.options(spec.stack ? [...shown].reverse() : shown), data);
+        this.relist();
+      }
+    }
+
+    options(shown) {
+      const { spec } = this;
+      const options = super.options(HEIGHT, {
+        space: 30, values: (_, splits) => splits.map(split => split == null ? "" : spec.format(split)),
+      });
+      const top = highest => spec.top ?? Math.max(roundUp(Math.max(highest ?? 0, 1e-9) * 1.05), spec.format === words.millis ? 1 : 5);
+      options.scales = { x: { time: true, range: () => this.range }, y: { range: (_, __, highest) => [0, top(highest)] } };
+      const stepped = uPlot.paths.stepped({ align: 1 });
+      options.series = [{}, ...shown.map(({ tone, filled, dashed, step }) => ({
+        stroke: style(tone), width: spec.stack ? 0 : 1.5, dash: dashed ? [5, 4] : undefined, paths: step || spec.stack ? stepped : undefined,
+        fill: spec.stack ? style(tone) : filled ? `${style(tone)}2e` : undefined, points: { show: false },
+      }))];
+      options.cursor.points.show = !spec.stack;
+      options.hooks.drawClear = [plot => this.shade(plot)];
+      return options;
+    }
+
+    // Behind the lines, where a state holds.
+    shade(plot) {
+      const { ctx, bbox, data: [times] } = plot;
+      for (const { tone, column, label } of this.lines.filter(line => line.shade && !this.hidden.has(line.label))) {
+        ctx.fillStyle = `${style(tone)}59`;
+        column.forEach((on, i) => {
+          if (!on) return;
+          const left = Math.max(plot.valToPos(times[i], "x", true), bbox.left);
+          const right = Math.min(plot.valToPos(times[i + 1] ?? times[i] + 1, "x", true), bbox.left + bbox.width);
+          if (right > left) ctx.fillRect(left, bbox.top, right - left, bbox.height);
+        });
+      }
+    }
+
+    relist() {
+      this.values = this.lines.map(line => {
+        const item = element("li");
+        const button = item.appendChild(element("button"));
+        button.type = "button";
+        button.setAttribute("aria-pressed", String(!this.hidden.has(line.label)));
+        const mark = button.appendChild(element("i", line.dashed ? "dashed" : line.shade ? "shade" : ""));
+        mark.style.setProperty("--tone", `var(--${line.tone})`);
+        button.append(element("span", "name", line.label));
+        button.addEventListener("click", () => {
+          if (!this.hidden.delete(line.label)) this.hidden.add(line.label);
+          this.group.draw();
+          this.legend.querySelectorAll("button")[this.lines.findIndex(({ label }) => label === line.label)]?.focus();
+        });
+        const value = item.appendChild(element("b"));
+        return { item, value };
+      });
+      this.legend.replaceChildren(...this.values.map(({ item }) => item), this.moment);
+    }
+
+    tell(i, moment) {
+      this.moment.textContent = moment;
+      this.lines.forEach((line, n) => { this.values[n].value.textContent = line.format(line.column.at(i)); });
+    }
+  }
+
+  // A row for each handler: a thin line while its breaker is closed, half as high while it is half-open, all of it while open.
+  class Strips extends Chart {
+    constructor(group) {
+      super(group, "Circuit breakers");
+      this.figure.classList.add("strips");
+      this.rows = [];
+    }
+
+    draw(view) {
+      const all = [...view.dispatcher.handlers.values()].filter(handler => handler.track.of("circuit").some(state => state != null));
+      const opened = handler => handler.track.of("circuit").findLastIndex(state => state > 0);
+      const troubled = all.filter(handler => opened(handler) >= 0).sort((a, b) => opened(b) - opened(a));
+      const rest = all.filter(handler => opened(handler) < 0);
+      this.rows = (view.handler ? all.filter(handler => handler === view.handler) : [...troubled, ...rest].slice(0, STRIPS))
+        .map(({ name, track }) => ({ name, states: track.of("circuit").slice() }));
+      // In the order of the table, so that rows keep their places.
+      if (!view.handler) this.rows.sort((a, b) => words.order(a.name, b.name));
+      const left = view.handler ? 0 : all.length - this.rows.length;
+      const leftTroubled = view.handler ? 0 : Math.max(0, troubled.length - this.rows.length);
+      this.about.textContent = view.handler ? view.handler.name
+        : left > 0 ? `those that opened last; ${words.count(left, "other")}, ${leftTroubled === 0 ? "closed all the time" : `${leftTroubled} of which opened, too`}`
+        : all.length > 0 && troubled.length === 0 ? "closed all the time" : "";
+      this.range = [view.from / 1000, view.to / 1000];
+      const times = view.times.map(t => t / 1000);
+      const data = [times, times.map(() => null)];
+      const looks = JSON.stringify([this.rows.map(({ name }) => name), this.place.clientWidth]);
+      if (looks === this.drawnAs) {
+        this.plot.setData(data);
+      } else {
+        this.drawnAs = looks;
+        this.remake(this.options(), data);
+        this.values = ["closed", "half-open", "open"].map(state => {
+          const item = element("li");
+          item.append(element("i", `circuit ${state}`), element("span", "name", state));
+          const value = item.appendChild(element("b"));
+          return { item, value };
+        });
+        this.legend.replaceChildren(...this.values.map(({ item }) => item), this.moment);
+      }
+    }
+
+    options() {
+      const count = Math.max(this.rows.length, 1);
+      const width = Math.min(150, this.place.clientWidth * 0.3);
+      const letters = Math.floor((width - 12) / 6.2);
+      const cut = name => name.length > letters ? `${name.slice(0, letters - 1)}…` : name;
+      const options = super.options(Math.max(HEIGHT, count * 20 + 30), {
+        size: width, grid: { show: false }, splits: () => this.rows.map((_, i) => count - i - 0.5), filter: (_, splits) => splits,
+        values: () => this.rows.map(({ name }) => cut(name)),
+      });
+      options.scales = { x: { time: true, range: () => this.range }, y: { range: () => [0, count] } };
+      options.series = [{}, { points: { show: false } }];
+      options.cursor.points.show = false;
+      options.hooks.draw = [plot => this.paint(plot)];
+      return options;
+    }
+
+    paint(plot) {
+      const { ctx, bbox, data: [times] } = plot;
+      const row = bbox.height / Math.max(this.rows.length, 1);
+      const LOOKS = [{ tone: style("good"), share: 0.12 }, { tone: style("warning"), share: 0.45 }, { tone: style("bad"), share: 0.8 }];
+      const end = Math.min(bbox.left + bbox.width, Math.ceil(plot.valToPos(times.at(-1) ?? 0, "x", true)));
+      ctx.save();
+      this.rows.forEach(({ states }, n) => {
+        const bottom = bbox.top + row * (n + 0.9);
+        let from = 0;
+        states.forEach((state, i) => {
+          if (states[i + 1] === state && i + 1 < states.length) return;
+          if (state != null) {
+            const left = Math.max(plot.valToPos(times[from], "x", true), bbox.left);
+            const right = i + 1 < states.length ? plot.valToPos(times[i + 1], "x", true) : end;
+            const { tone, share } = LOOKS[state];
+            ctx.fillStyle = tone;
+            if (right > left) ctx.fillRect(left, bottom - row * share, right - left, row * share);
+          }
+          from = i + 1;
+        });
+      });
+      ctx.restore();
+    }
+
+    tell(i, moment) {
+      this.moment.textContent = moment;
+      const states = this.rows.map(({ states }) => states.at(i));
+      this.values.forEach(({ value }, state) => { value.textContent = words.number(states.filter(other => other === state).length); });
+    }
+  }
+
+  class Group {
+    constructor(place) {
+      this.all = [...SPECS.map(spec => new LineChart(this, spec)), new Strips(this)];
+      place.replaceChildren(...this.all.map(chart => chart.figure));
+      this.view = null;
+      this.index = null;
+      this.busiest = [];
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
+      new ResizeObserver(() => this.draw()).observe(place);
+    }
+
+    show(view) {
+      this.view = view;
+      this.choose();
+      this.draw();
+    }
+
+    // Those that did most over the time shown. They change seldom, or nobody could follow a line.
+    choose() {
+      const { dispatcher, times } = this.view;
+      const known = this.busiest.filter(name => dispatcher.handlers.has(name));
+      const wanted = Math.min(BUSIEST, dispatcher.handlers.size);
+      const stale = !(times.at(-1) - this.chosenAt < 30_000);
+      if (stale || known.length < wanted || this.chosenOf !== dispatcher.id) {
+        const work = new Map([...dispatcher.handlers].map(([name, { track }]) => [name, sum(track.of("in_flight")) + sum(track.of("completed"))]));
+        this.busiest = [...work.keys()].sort((a, b) => work.get(b) - work.get(a)).slice(0, BUSIEST).sort(words.order);
+        this.chosenAt = times.at(-1);
+        this.chosenOf = dispatcher.id;
+      }
+      this.view.busiest = this.busiest.map(name => dispatcher.handlers.get(name));
+    }
+
+    draw() {
+      if (!this.view || this.all[0].place.clientWidth === 0) return;
+      this.all.forEach(chart => chart.draw(this.view));
+      this.tell();
+    }
+
+    redraw() {
+      this.all.forEach(chart => chart.forget());
+      this.draw();
+    }
+
+    // The newest values, or those at the cursor.
+    tell() {
+      const { times } = this.view;
+      const i = this.index ?? times.length - 1;
+      const moment = times[i] == null ? "" : this.index == null ? "now" : words.time(times[i]);
+      this.all.forEach(chart => chart.tell(i, moment));
+    }
+
+    pointed(plot) {
+      const index = plot.cursor.idx ?? null;
+      if (index === this.index || !this.all.every(chart => chart.plot && chart.values)) return;
+      this.index = index;
+      this.tell();
+    }
+
+    key(event) {
+      const last = this.view.times.length - 1;
+      const from = this.index ?? last;
+      const to = { ArrowLeft: from - 1, ArrowRight: from + 1, PageUp: from - 30, PageDown: from + 30, Home: 0, End: last }[event.key];
+      if (event.key === "Escape") return this.point(null);
+      if (to === undefined) return;
+      event.preventDefault();
+      this.point(Math.min(Math.max(to, 0), last));
+    }
+
+    point(index) {
+      for (const { plot } of this.all) {
+        const left = index == null ? -10 : plot.valToPos(this.view.times[index] / 1000, "x");
+        plot.setCursor({ left, top: index == null ? -10 : 1 }, true, false);
+      }
+    }
+  }
+
+  return { Group };
+})();

@@ -1,0 +1,90 @@
+"use strict";
+
+// Numbers and states as people read them.
+const words = (() => {
+  const NOTHING = "–";
+
+  const digits = value => value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0 });
+  const or = format => value => value == null ? NOTHING : format(value);
+
+  const number = or(digits);
+  const rate = or(value => `${digits(value)}/s`);
+  const percent = or(value => `${value > 0 && value < 1 ? +value.toPrecision(2) : Math.round(value)} %`);
+  const millis = or(value => {
+    if (value >= 59_950) return `${+(value / 60_000).toPrecision(3)} min`;
+    return value >= 999.5 ? `${+(value / 1000).toPrecision(3)} s` : `${+value.toPrecision(3)} ms`;
+  });
+  const onOff = or(value => value ? "on" : "off");
+
+  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  const shortClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const time = t => clock.format(t);
+  const minute = t => shortClock.format(t);
+
+  function ago(seconds) {
+    if (seconds < 1) return "just now";
+    if (seconds < 99.5) return `${Math.round(seconds)} s ago`;
+    if (seconds < 5_970) return `${Math.round(seconds / 60)} min ago`;
+    return `${Math.round(seconds / 3600)} h ago`;
+  }
+
+  const count = (n, one, many = `${one}s`) => `${digits(n)} ${n === 1 ? one : many}`;
+
+  // Names with numbers in them by their numbers.
+  const order = new Intl.Collator("en", { numeric: true }).compare;
+
+  const CIRCUIT = ["closed", "half-open", "open"];
+  const circuit = or(value => CIRCUIT[value] ?? NOTHING);
+
+  const REASONS = {
+    over_capacity: "over capacity", waited_too_long: "waited too long", queue_full: "queue full",
+    deadline_cannot_be_met: "deadline cannot be met", no_handlers: "no handlers", shutting_down: "shutting down",
+  };
+  const reason = name => REASONS[name] ?? name.replaceAll("_", " ");
+
+  const refused = now => (now.rejected ?? 0) + (now.shed ?? 0);
+  const ended = now => ["completed", "failed", "timed_out", "abandoned"].reduce((sum, key) => sum + (now[key] ?? 0), refused(now));
+
+  // Of what ended in this second, the share that was refused or shed.
+  const refusedPercent = now => ended(now) > 0 ? 100 * refused(now) / ended(now) : null;
+
+  // How a dispatcher is: a level, which is a colour and a sign, in a word or two and in a sentence.
+  function health(dispatcher) {
+    if (dispatcher.gone) return { level: "none", short: "gone", long: `It ended, or is not reported any more; last seen at ${time(dispatcher.seen)}.` };
+    const { state, now, rejected_by: by = {}, totals } = dispatcher.last;
+    switch (state) {
+      case "starting": return { level: "none", short: "starting", long: "No handler has come yet; what arrives is queued." };
+      case "no-handlers": return { level: "bad", short: "no handlers", long: "There is no handler, so everything is refused." };
+      case "shutting-down": return { level: "none", short: "shutting down", long: "It finishes what it has, and takes nothing more." };
+    }
+    const handlers = [...dispatcher.handlers.values()].filter(handler => handler.here);
+    const open = handlers.filter(handler => handler.last.now.circuit === 2).length;
+    const trial = handlers.filter(handler => handler.last.now.circuit === 1).length;
+    const overloaded = (now.drop_rate ?? 0) > 0 || (now.shed ?? 0) > 0 || (by.over_capacity ?? 0) > 0 || (by.queue_full ?? 0) > 0;
+    const sentences = [];
+    if (open > 0) sentences.push(`The breaker of ${open} of ${count(handlers.length, "handler")} is open.`);
+    if (trial > 0) sentences.push(`${count(trial, "handler")} on trial: the breaker is half-open.`);
+    if (overloaded) sentences.push(`More comes in than can be answered in time: ${percent(refusedPercent(now) ?? 0)} refused.`);
+    if (totals.received === 0) sentences.push("Nothing has come in yet.");
+    if (sentences.length === 0) sentences.push(now.received > 0 ? "What comes in is answered." : "Nothing comes in at the moment.");
+    const long = sentences.join(" ");
+    if (open > 0) return { level: "bad", short: overloaded ? "breaker open, overloaded" : "breaker open", long };
+    if (overloaded) return { level: "warning", short: "overloaded", long };
+    if (trial > 0) return { level: "warning", short: "breaker half-open", long };
+    return { level: "good", short: totals.received === 0 ? "OK, no traffic yet" : "OK", long };
+  }
+
+  // What a handler does, and how much that matters.
+  function doing(handler) {
+    if (!handler.here) return { level: "none", short: "left" };
+    const { now, stuck, handlers } = handler.last;
+    const together = handlers > 1 ? ` (${handlers} handlers)` : "";
+    if (now.circuit === 2) return { level: "bad", short: `breaker open${together}` };
+    if (now.circuit === 1) return { level: "warning", short: `on trial${together}` };
+    if (stuck > 0) return { level: "warning", short: `${stuck} stuck${together}` };
+    if (now.limit > 0 && now.in_flight >= now.limit) return { level: "good", short: `at its limit${together}` };
+    return { level: "good", short: `${now.in_flight > 0 ? "working" : "idle"}${together}` };
+  }
+
+  return { NOTHING, number, rate, percent, millis, onOff, time, minute, ago, count, order, circuit, reason, refusedPercent, health, doing };
+})();
