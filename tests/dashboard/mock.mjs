@@ -9,19 +9,13 @@ const KEPT = 600;
 const INTERVAL_MS = 1000;
 const PAGE = new URL("../../src/dashboard/page/", import.meta.url);
 const PLOTS = new URL("../../assets/uplot/", import.meta.url);
-const SCRIPTS = ["words.js", "model.js", "decisions.js", "charts.js", "table.js", "page.js"];
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; connect-src 'self'";
 
 /** The page, put together as the library does it. */
 export function assemble() {
-  const parts = {
-    "/*UPLOT_CSS*/": readFileSync(new URL("uPlot.min.css", PLOTS), "utf8"),
-    "/*PAGE_CSS*/": readFileSync(new URL("page.css", PAGE), "utf8"),
-    "/*UPLOT_JS*/": readFileSync(new URL("uPlot.iife.min.js", PLOTS), "utf8"),
-    "/*PAGE_JS*/": SCRIPTS.map(name => readFileSync(new URL(name, PAGE), "utf8")).join(""),
-  };
-  return Object.entries(parts).reduce(
-    (page, [marker, part]) => page.replace(marker, () => part), readFileSync(new URL("page.html", PAGE), "utf8"));
+  const files = { "uplot.css": new URL("uPlot.min.css", PLOTS), "uplot.js": new URL("uPlot.iife.min.js", PLOTS) };
+  return readFileSync(new URL("page.html", PAGE), "utf8")
+    .replace(/\/\*\{(.+?)\}\*\//g, (_, name) => readFileSync(files[name] ?? new URL(name, PAGE), "utf8"));
 }
 
 /** The same number for the same arguments, from 0 to 1. */
@@ -61,7 +55,7 @@ const SCENARIOS = {
   silent: [{ id: 1, name: "shop", handlers: handlerNames("orders", 2), load: () => 0 }],
   gone: [
     { id: 1, name: "shop", handlers: handlerNames("orders", 2), load: () => 0.5 },
-    { id: 2, name: "left", handlers: handlerNames("h", 1), load: () => 0.5, until: KEPT + 2 },
+    { id: 2, name: "left", handlers: handlerNames("h", 1), load: () => 0.5, until: 563 },
   ],
 };
 

@@ -1,7 +1,11 @@
+"use strict";
+
 // The charts of a dispatcher. They share their time axis and their cursor.
 const charts = (() => {
   const HEIGHT = 170;
   const AXIS = 52;
+  // Seconds between the times that are written below.
+  const TIME_STEPS = [5, 10, 15, 30, 60, 120, 180, 300, 600, 1800, 3600];
   const FONT = "11px system-ui, sans-serif";
   const style = name => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const element = (tag, className, text) => Object.assign(document.createElement(tag), className ? { className } : {}, text == null ? {} : { textContent: text });
@@ -9,6 +13,7 @@ const charts = (() => {
   // The handlers of which limit and slots in use are drawn while none is chosen, and the rows of the breakers' strips.
   const BUSIEST = 4;
   const STRIPS = 10;
+  const FEW_STRIPS = 5;
 
   const handlersOf = view => view.handler ? [view.handler] : [...view.dispatcher.handlers.values()];
   const sum = column => column.reduce((all, value) => all + (value ?? 0), 0);
@@ -27,13 +32,19 @@ const charts = (() => {
   ];
 
   function slots(view) {
-    const of = (handler, tone, prefix) => [
-      { label: `${prefix}limit`, tone, step: true, dashed: true, values: () => handler.track.of("limit") },
-      { label: `${prefix}in flight`, tone, step: true, filled: view.handler != null, values: () => handler.track.of("in_flight") },
-    ];
-    if (view.handler) return of(view.handler, "part-0", "");
-    return view.busiest.flatMap((handler, i) => of(handler, `part-${i}`, `${handler.name}: `));
+    const of = ({ track }, lane) => {
+      const [limit, busy] = [track.of("limit").slice(), track.of("in_flight").slice()];
+      return [
+        { label: "limit", tone: "part-1", step: true, values: () => limit },
+        { label: "in flight", tone: "part-0", step: true, filled: true, values: () => busy },
+      ].map((line, i) => lane == null ? line : { ...line, lane, quiet: i === 0, pair: limit });
+    };
+    if (!lanes(view)) return [...view.dispatcher.handlers.values()].filter(handler => handler === (view.handler ?? handler)).flatMap(handler => of(handler));
+    return view.busiest.flatMap((handler, lane) => of(handler, lane).map(line => ({ ...line, label: `${handler.name}${line.quiet ? " limit" : ""}` })));
   }
+
+  // Handlers above each other: lines of several in one another's way cannot be followed.
+  const lanes = view => !view.handler && view.busiest.length > 1 ? view.busiest.map(({ name }) => name) : null;
 
   const aboutHandler = view => view.handler ? view.handler.name : view.dispatcher.handlers.size > 1 ? "the slowest handler of each second" : "";
 
@@ -60,8 +71,8 @@ const charts = (() => {
       title: "Process time", about: aboutHandler, format: words.millis, lines: () => percentiles((view, p) => worst(view, `process_${p}_ms`)),
     },
     {
-      title: "Limit and in flight", format: words.number, lines: slots,
-      about: view => view.handler ? view.handler.name : view.dispatcher.handlers.size > BUSIEST ? `the ${BUSIEST} busiest handlers` : "",
+      title: "Limit and in flight", format: words.number, lines: slots, lanes,
+      about: view => view.handler?.name ?? (view.dispatcher.handlers.size > BUSIEST ? `the ${BUSIEST} busiest handlers` : ""),
     },
     {
       title: "Drop rate", about: () => "the share refused at the door", format: words.percent, top: 100,
@@ -85,20 +96,33 @@ const charts = (() => {
     return columns.map(column => below = below.map((sum, i) => column[i] == null ? sum : (sum ?? 0) + column[i]));
   }
 
+  // The share of a lane's height that is drawn on.
+  const LANE = 0.85;
+
+  // An axis with a name for each lane, from the top.
+  function namesAxis(names, width) {
+    const size = Math.min(150, width * 0.3);
+    const letters = Math.floor((size - 10) / 6.2);
+    return {
+      size, grid: { show: false }, splits: () => names.map((_, i) => names.length - i - 0.5), filter: (_, splits) => splits,
+      values: () => names.map(name => name.length > letters ? `${name.slice(0, letters - 1)}…` : name),
+    };
+  }
+
   // What all charts have: a heading, a plot that can be pointed at and walked with keys, and a legend with values.
   class Chart {
     constructor(group, title) {
       this.group = group;
       this.figure = element("figure");
       this.caption = this.figure.appendChild(element("figcaption"));
-      this.caption.append(element("h3", null, title), " ", this.about = element("span", "soft"));
+      this.moment = element("span", "moment soft");
+      this.caption.append(element("h3", null, title), " ", this.about = element("span", "soft"), " ", this.moment);
       this.place = this.figure.appendChild(element("div", "plot"));
       this.place.tabIndex = 0;
       this.place.setAttribute("role", "group");
       this.place.setAttribute("aria-label", `${title}: chart over time; the values are in the list after it`);
       this.place.addEventListener("keydown", event => group.key(event));
       this.legend = this.figure.appendChild(element("ul", "legend"));
-      this.moment = element("li", "moment");
       this.plot = null;
       this.drawnAs = null;
       this.hidden = new Set();
@@ -112,7 +136,7 @@ const charts = (() => {
         width: this.place.clientWidth, height, legend: { show: false }, padding: [8, 10, 0, 0],
         cursor: { sync: { key: "all" }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
         axes: [
-          { ...axis, size: 22, gap: 4, space: 64, values: (_, splits, __, ___, step) => splits.map(t => (step >= 60 ? words.minute : words.time)(t * 1000)) },
+          { ...axis, size: 22, gap: 4, space: 60, incrs: TIME_STEPS, values: (_, splits, __, ___, step) => splits.map(t => (step >= 60 ? words.minute : words.time)(t * 1000)) },
           { ...axis, size: AXIS, gap: 6, ...axes },
         ],
         hooks: { setCursor: [plot => group.pointed(plot)] },
@@ -145,9 +169,10 @@ const charts = (() => {
       const columns = shown.map(line => line.column);
       // Lower ones of a stack are painted over higher ones.
       const data = [view.times.map(t => t / 1000), ...(spec.stack && columns.length > 0 ? stacked(columns).reverse() : columns)];
-      const range = [view.from / 1000, view.to / 1000];
-      this.range = range;
-      const looks = JSON.stringify(this.lines.map(({ label, tone, filled }) => [label, tone, filled, this.hidden.has(label)]).concat(this.place.clientWidth));
+      this.range = [view.from / 1000, view.to / 1000];
+      this.lanes = spec.lanes?.(view) ?? null;
+      if (this.lanes) this.lay(shown, data);
+      const looks = JSON.stringify(this.lines.map(({ label, tone, filled }) => [label, tone, filled, this.hidden.has(label)]).concat(this.lanes, this.place.clientWidth));
       if (looks === this.drawnAs) {
         this.plot.setData(data);
       } else {
@@ -157,19 +182,28 @@ const charts = (() => {
       }
     }
 
+    // Into lanes of the same scale.
+    lay(shown, data) {
+      const highest = shown.reduce((all, { column }) => column.reduce((highest, value) => value > highest ? value : highest, all), 1);
+      this.about.textContent = [this.spec.about(this.group.view), `in flight below the limit, each from 0 to ${words.number(highest)}`].filter(Boolean).join(": ");
+      shown.forEach(({ column, lane }, i) => {
+        data[i + 1] = column.map(value => value == null ? null : this.lanes.length - 1 - lane + LANE * value / highest);
+      });
+    }
+
     options(shown) {
-      const { spec } = this;
-      const options = super.options(HEIGHT, {
+      const { spec, lanes } = this;
+      const options = super.options(HEIGHT, lanes ? namesAxis(lanes, this.place.clientWidth) : {
         space: 30, values: (_, splits) => splits.map(split => split == null ? "" : spec.format(split)),
       });
-      const top = highest => spec.top ?? Math.max(roundUp(Math.max(highest ?? 0, 1e-9) * 1.05), spec.format === words.millis ? 1 : 5);
+      const top = highest => lanes?.length ?? spec.top ?? Math.max(roundUp(Math.max(highest ?? 0, 1e-9) * 1.05), spec.format === words.millis ? 1 : 5);
       options.scales = { x: { time: true, range: () => this.range }, y: { range: (_, __, highest) => [0, top(highest)] } };
       const stepped = uPlot.paths.stepped({ align: 1 });
-      options.series = [{}, ...shown.map(({ tone, filled, dashed, step }) => ({
-        stroke: style(tone), width: spec.stack ? 0 : 1.5, dash: dashed ? [5, 4] : undefined, paths: step || spec.stack ? stepped : undefined,
+      options.series = [{}, ...shown.map(({ tone, filled, lane, step }) => ({
+        stroke: style(tone), width: spec.stack ? 0 : lanes ? 1 : 1.5, fillTo: lanes ? lanes.length - 1 - lane : 0, paths: step || spec.stack ? stepped : undefined,
         fill: spec.stack ? style(tone) : filled ? `${style(tone)}2e` : undefined, points: { show: false },
       }))];
-      options.cursor.points.show = !spec.stack;
+      options.cursor.points.show = !spec.stack && !lanes;
       options.hooks.drawClear = [plot => this.shade(plot)];
       return options;
     }
@@ -190,31 +224,36 @@ const charts = (() => {
 
     relist() {
       this.values = this.lines.map(line => {
+        if (line.quiet) return null;
         const item = element("li");
         const button = item.appendChild(element("button"));
         button.type = "button";
         button.setAttribute("aria-pressed", String(!this.hidden.has(line.label)));
-        const mark = button.appendChild(element("i", line.dashed ? "dashed" : line.shade ? "shade" : ""));
+        const mark = button.appendChild(element("i", line.shade ? "shade" : ""));
         mark.style.setProperty("--tone", `var(--${line.tone})`);
         button.append(element("span", "name", line.label));
         button.addEventListener("click", () => {
           if (!this.hidden.delete(line.label)) this.hidden.add(line.label);
           this.group.draw();
-          this.legend.querySelectorAll("button")[this.lines.findIndex(({ label }) => label === line.label)]?.focus();
+          this.values[this.lines.findIndex(({ label }) => label === line.label)]?.item.firstChild.focus();
         });
         const value = item.appendChild(element("b"));
         return { item, value };
       });
-      this.legend.replaceChildren(...this.values.map(({ item }) => item), this.moment);
+      this.legend.replaceChildren(...this.values.filter(Boolean).map(({ item }) => item));
     }
 
     tell(i, moment) {
       this.moment.textContent = moment;
-      this.lines.forEach((line, n) => { this.values[n].value.textContent = line.format(line.column.at(i)); });
+      this.lines.forEach(({ format, column, pair, quiet }, n) => {
+        if (quiet) return;
+        const value = format(column.at(i));
+        this.values[n].value.textContent = pair ? `${value} of ${format(pair.at(i))}` : value;
+      });
     }
   }
 
-  // A row for each handler: a thin line while its breaker is closed, half as high while it is half-open, all of it while open.
+  // A lane for each handler: a thin line while its breaker is closed, thicker while it is half-open, all of it while open.
   class Strips extends Chart {
     constructor(group) {
       super(group, "Circuit breakers");
@@ -223,18 +262,16 @@ const charts = (() => {
     }
 
     draw(view) {
-      const all = [...view.dispatcher.handlers.values()].filter(handler => handler.track.of("circuit").some(state => state != null));
+      const all = [...view.dispatcher.handlers.values()].filter(handler => handler.track.of("circuit").some(state => state != null)).sort((a, b) => words.order(a.name, b.name));
       const opened = handler => handler.track.of("circuit").findLastIndex(state => state > 0);
       const troubled = all.filter(handler => opened(handler) >= 0).sort((a, b) => opened(b) - opened(a));
       const rest = all.filter(handler => opened(handler) < 0);
-      this.rows = (view.handler ? all.filter(handler => handler === view.handler) : [...troubled, ...rest].slice(0, STRIPS))
-        .map(({ name, track }) => ({ name, states: track.of("circuit").slice() }));
-      // In the order of the table, so that rows keep their places.
-      if (!view.handler) this.rows.sort((a, b) => words.order(a.name, b.name));
+      const told = all.length <= STRIPS ? all : [...troubled.slice(0, STRIPS).sort((a, b) => words.order(a.name, b.name)), ...rest].slice(0, Math.min(STRIPS, Math.max(FEW_STRIPS, troubled.length)));
+      this.rows = (view.handler ? [view.handler] : told).map(({ name, track }) => ({ name, states: track.of("circuit").slice() }));
       const left = view.handler ? 0 : all.length - this.rows.length;
       const leftTroubled = view.handler ? 0 : Math.max(0, troubled.length - this.rows.length);
       this.about.textContent = view.handler ? view.handler.name
-        : left > 0 ? `those that opened last; ${words.count(left, "other")}, ${leftTroubled === 0 ? "closed all the time" : `${leftTroubled} of which opened, too`}`
+        : left > 0 ? `${troubled.length > 0 ? "those that opened last, and " : ""}${words.count(left, "other")}, ${leftTroubled === 0 ? "closed all the time" : `${leftTroubled} of which opened, too`}`
         : all.length > 0 && troubled.length === 0 ? "closed all the time" : "";
       this.range = [view.from / 1000, view.to / 1000];
       const times = view.times.map(t => t / 1000);
@@ -251,19 +288,13 @@ const charts = (() => {
           const value = item.appendChild(element("b"));
           return { item, value };
         });
-        this.legend.replaceChildren(...this.values.map(({ item }) => item), this.moment);
+        this.legend.replaceChildren(...this.values.map(({ item }) => item));
       }
     }
 
     options() {
       const count = Math.max(this.rows.length, 1);
-      const width = Math.min(150, this.place.clientWidth * 0.3);
-      const letters = Math.floor((width - 12) / 6.2);
-      const cut = name => name.length > letters ? `${name.slice(0, letters - 1)}…` : name;
-      const options = super.options(Math.max(HEIGHT, count * 20 + 30), {
-        size: width, grid: { show: false }, splits: () => this.rows.map((_, i) => count - i - 0.5), filter: (_, splits) => splits,
-        values: () => this.rows.map(({ name }) => cut(name)),
-      });
+      const options = super.options(Math.max(HEIGHT, count * 20 + 30), namesAxis(this.rows.map(({ name }) => name), this.place.clientWidth));
       options.scales = { x: { time: true, range: () => this.range }, y: { range: () => [0, count] } };
       options.series = [{}, { points: { show: false } }];
       options.cursor.points.show = false;
@@ -274,11 +305,12 @@ const charts = (() => {
     paint(plot) {
       const { ctx, bbox, data: [times] } = plot;
       const row = bbox.height / Math.max(this.rows.length, 1);
+      const height = Math.min(row, 36 * devicePixelRatio);
       const LOOKS = [{ tone: style("good"), share: 0.12 }, { tone: style("warning"), share: 0.45 }, { tone: style("bad"), share: 0.8 }];
       const end = Math.min(bbox.left + bbox.width, Math.ceil(plot.valToPos(times.at(-1) ?? 0, "x", true)));
       ctx.save();
       this.rows.forEach(({ states }, n) => {
-        const bottom = bbox.top + row * (n + 0.9);
+        const middle = bbox.top + row * (n + 0.5);
         let from = 0;
         states.forEach((state, i) => {
           if (states[i + 1] === state && i + 1 < states.length) return;
@@ -287,7 +319,7 @@ const charts = (() => {
             const right = i + 1 < states.length ? plot.valToPos(times[i + 1], "x", true) : end;
             const { tone, share } = LOOKS[state];
             ctx.fillStyle = tone;
-            if (right > left) ctx.fillRect(left, bottom - row * share, right - left, row * share);
+            if (right > left) ctx.fillRect(left, middle - height * share / 2, right - left, height * share);
           }
           from = i + 1;
         });

@@ -1,3 +1,5 @@
+"use strict";
+
 // What controllers decided, and what else changed, newest first: kept by the page, as the server tells of the last one only.
 const decisions = (() => {
   const KEPT = 50;

@@ -1,3 +1,5 @@
+"use strict";
+
 // What is known of the dispatchers over the last minutes: one history, then a tick each second. It knows nothing of the page.
 const model = (() => {
   // Columns of numbers, each as long as the model's times; null where there was nothing.

@@ -1,3 +1,5 @@
+"use strict";
+
 // The page: what is shown of the model, what is chosen, and where the events come from.
 const dashboard = (() => {
   const byId = id => document.getElementById(id);
@@ -149,7 +151,7 @@ const dashboard = (() => {
 
   function showHealth({ dispatcher, label }) {
     const disconnected = connection.level === "bad" && !paused;
-    const health = disconnected ? { level: "bad", short: "disconnected", long: `What is shown is of ${words.time(shown().newest)}.` } : words.health(dispatcher);
+    const health = disconnected ? { level: "bad", short: "disconnected", long: `This is how it was at ${words.time(shown().newest)}.` } : words.health(dispatcher);
     set(byId("dispatcher-name"), label);
     badge(byId("health-badge"), health);
     set(byId("health-words"), health.long);
@@ -210,6 +212,7 @@ const dashboard = (() => {
   }
 
   const DECIDED_LAST = 4;
+  const nameOf = name => Object.assign(document.createElement("b"), { className: "of", textContent: name });
 
   function showDecisions(dispatcher, handler) {
     const at = dispatcher.seen;
@@ -220,7 +223,7 @@ const dashboard = (() => {
     const lines = (key, why, none) => {
       const picked = pick(key);
       if (picked.length === 0) return [[none, ""]];
-      return picked.map(({ name, last }) => [`${handler ? "" : `${name}: `}${last[why]}`, last[key] == null ? "" : words.ago(last[key])]);
+      return picked.map(({ name, last }) => [last[why], last[key] == null ? "" : words.ago(last[key]), handler ? null : name]);
     };
     const all = [
       ["Regulator", "what is let in", [[dispatcher.last.admission, ""]]],
@@ -232,8 +235,9 @@ const dashboard = (() => {
       const term = box.appendChild(document.createElement("dt"));
       term.append(name, " ");
       term.appendChild(document.createElement("small")).textContent = about;
-      for (const [text, ago] of lines) {
+      for (const [text, ago, of] of lines) {
         const line = box.appendChild(document.createElement("dd"));
+        if (of != null) line.append(nameOf(of), " ");
         line.append(text, " ");
         line.appendChild(document.createElement("small")).textContent = ago;
       }
@@ -255,7 +259,7 @@ const dashboard = (() => {
       cell("time", "", words.time(entry.t)).dateTime = new Date(entry.t).toISOString();
       cell("span", `kind ${entry.kind}`, decisions.kind(entry));
       const text = cell("span", "text", "");
-      if (entry.handler != null) text.appendChild(document.createElement("b")).textContent = entry.handler;
+      if (entry.handler != null) text.append(nameOf(entry.handler));
       text.append(`${entry.handler != null ? " " : ""}${entry.text}`);
       if (entry.times > 1) text.appendChild(document.createElement("small")).textContent = ` and ${entry.times - 1} before`;
       return item;
@@ -331,7 +335,7 @@ const dashboard = (() => {
   }
 
   function lost() {
-    connected("bad", "reconnecting…", live.newest ? `The last news are of ${words.time(live.newest)}.` : "No answer from the server.");
+    connected("bad", "reconnecting…", live.newest ? `Last heard of at ${words.time(live.newest)}.` : "No answer from the server.");
     // A browser tries again by itself unless it was answered with an error.
     if (source.readyState === EventSource.CLOSED) setTimeout(open, AGAIN_MS);
   }

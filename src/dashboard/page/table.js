@@ -1,3 +1,5 @@
+"use strict";
+
 // The table of handlers: sorted, filtered, and one of them chosen.
 const table = (() => {
   const SEVERITY = { bad: 0, warning: 1, good: 2, none: 3 };
@@ -101,7 +103,13 @@ const table = (() => {
       const { level, short } = words.doing(handler);
       if (row.badge.dataset.level !== level) row.badge.dataset.level = level;
       set(row.badge, short);
-      COLUMNS.slice(2).forEach((column, i) => set(row.values[i], column.format(handler.here ? column.value(handler) : null)));
+      COLUMNS.slice(2).forEach((column, i) => {
+        const value = handler.here ? column.value(handler) : null;
+        const text = column.format(value);
+        if (row.values[i].data === text) return;
+        row.values[i].data = text;
+        row.values[i].parentNode.classList.toggle("zero", !value);
+      });
       row.classList.toggle("gone", !handler.here);
       row.classList.toggle("chosen", chosen);
       row.querySelector("button").setAttribute("aria-pressed", String(chosen));
