@@ -99,13 +99,22 @@ const charts = (() => {
   // The share of a lane's height that is drawn on.
   const LANE = 0.85;
 
+  const ruler = document.createElement("canvas").getContext("2d");
+
+  function cut(name, width) {
+    ruler.font = FONT;
+    if (ruler.measureText(name).width <= width) return name;
+    const letters = [...name].slice(0, Math.ceil(width));
+    while (letters.length > 1 && ruler.measureText(`${letters.join("")}…`).width > width) letters.pop();
+    return `${letters.join("")}…`;
+  }
+
   // An axis with a name for each lane, from the top.
   function namesAxis(names, width) {
     const size = Math.min(150, width * 0.3);
-    const letters = Math.floor((size - 10) / 6.2);
     return {
       size, grid: { show: false }, splits: () => names.map((_, i) => names.length - i - 0.5), filter: (_, splits) => splits,
-      values: () => names.map(name => name.length > letters ? `${name.slice(0, letters - 1)}…` : name),
+      values: () => names.map(name => cut(name, size - 10)),
     };
   }
 
@@ -116,7 +125,8 @@ const charts = (() => {
       this.figure = element("figure");
       this.caption = this.figure.appendChild(element("figcaption"));
       this.moment = element("span", "moment soft");
-      this.caption.append(element("h3", null, title), " ", this.about = element("span", "soft"), " ", this.moment);
+      this.caption.append(element("div"), this.moment);
+      this.caption.firstChild.append(element("h3", null, title), " ", this.about = element("span", "soft"));
       this.place = this.figure.appendChild(element("div", "plot"));
       this.place.tabIndex = 0;
       this.place.setAttribute("role", "group");
@@ -185,7 +195,7 @@ const charts = (() => {
     // Into lanes of the same scale.
     lay(shown, data) {
       const highest = shown.reduce((all, { column }) => column.reduce((highest, value) => value > highest ? value : highest, all), 1);
-      this.about.textContent = [this.spec.about(this.group.view), `in flight below the limit, each from 0 to ${words.number(highest)}`].filter(Boolean).join(": ");
+      this.about.textContent = [this.spec.about(this.group.view), `in flight below the limit, 0 to ${words.number(highest)} each`].filter(Boolean).join(": ");
       shown.forEach(({ column, lane }, i) => {
         data[i + 1] = column.map(value => value == null ? null : this.lanes.length - 1 - lane + LANE * value / highest);
       });

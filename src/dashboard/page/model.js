@@ -141,7 +141,10 @@ const model = (() => {
     #column(t, told) {
       const byId = new Map(told.map(dispatcher => [dispatcher.id, dispatcher]));
       // Those that are new get nulls for the time before.
-      for (const dispatcher of told) dispatcher.handlers.forEach(handler => this.#handler(this.#dispatcher(dispatcher), handler));
+      for (const now of told) {
+        const dispatcher = this.#dispatcher(now);
+        now.handlers.forEach(handler => this.#handler(dispatcher, handler));
+      }
       this.times.push(t);
       this.dispatchers.forEach(dispatcher => {
         const now = byId.get(dispatcher.id);
