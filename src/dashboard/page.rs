@@ -5,10 +5,15 @@ use std::sync::OnceLock;
 const TEMPLATE: &str = include_str!("page/page.html");
 
 /// What stands in the template for each part.
-const PARTS: [(&str, &str); 4] = [
+const PARTS: [(&str, &str); 9] = [
     ("/*{uplot.css}*/", include_str!("../../assets/uplot/uPlot.min.css")),
     ("/*{page.css}*/", include_str!("page/page.css")),
     ("/*{uplot.js}*/", include_str!("../../assets/uplot/uPlot.iife.min.js")),
+    ("/*{words.js}*/", include_str!("page/words.js")),
+    ("/*{model.js}*/", include_str!("page/model.js")),
+    ("/*{decisions.js}*/", include_str!("page/decisions.js")),
+    ("/*{charts.js}*/", include_str!("page/charts.js")),
+    ("/*{table.js}*/", include_str!("page/table.js")),
     ("/*{page.js}*/", include_str!("page/page.js")),
 ];
 
