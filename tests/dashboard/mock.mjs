@@ -1,6 +1,6 @@
 // A dashboard's server with made-up dispatchers: the page as it is in the sources, and events as the real one sends them.
 //
-//   node mock.mjs [SCENARIO] [PORT]      one of steady, overload, breaker, many, evil, several, empty, silent, gone
+//   node mock.mjs [SCENARIO] [PORT]      one of steady, overload, breaker, many, evil, several, crowd, empty, silent, gone
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
@@ -51,6 +51,7 @@ const SCENARIOS = {
     { id: 9, name: "search", handlers: handlerNames("index", 3), load: () => 0.4, broken: (_, h) => h === 2 },
     { id: 12, name: "mail", handlers: [], load: () => 0.1, state: "no-handlers" },
   ],
+  crowd: Array.from({ length: 12 }, (_, i) => ({ id: i + 1, name: `tenant ${i + 1}`, handlers: handlerNames("h", 2), load: () => i === 6 ? 1.5 : 0.4 })),
   empty: [],
   silent: [{ id: 1, name: "shop", handlers: handlerNames("orders", 2), load: () => 0 }],
   gone: [
@@ -129,7 +130,8 @@ export async function mock({ scenario = "steady", port = 0, past = KEPT, mount =
   const viewers = new Set();
   const specs = () => SCENARIOS[scenario];
   const time = i => start + i * INTERVAL_MS;
-  const tick = i => ({ t: time(i), dispatchers: specs().filter(spec => present(spec, i)).map(spec => dispatcherAt(spec, i)) });
+  const tick = i => ({ t: time(i), dispatchers: specs().filter(spec => present(spec, i)).map(spec => dispatcherAt(spec, i)),
+    ...scenario === "crowd" ? { left_off: { dispatchers: 3, handlers: 6 } } : {} });
 
   function begin(seconds) {
     boot = Math.floor(Math.random() * 2 ** 48).toString(16);

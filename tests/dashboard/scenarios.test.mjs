@@ -43,7 +43,7 @@ scene("names are text, whatever they say", { scenario: "evil" }, async ({ page }
 
 scene("overload is said in words", { scenario: "overload", past: 580 }, async ({ page }) => {
   assert.equal(await text(page, "#health-badge"), "overloaded");
-  assert.match(await text(page, "#health-words"), /\d+ % refused/);
+  assert.match(await text(page, "#health-words"), /^More comes in than can be answered in time\. Of the last 5 s, \d+ % was refused\.$/);
   assert.match(await text(page, "#reasons"), /over capacity [\d,]+\/s/);
   assert.match(await page.title(), /shop: overloaded/);
   assert.match(await text(page, "#decisions"), /are refused: works that came now would wait/);
@@ -82,6 +82,15 @@ scene("dispatchers of the same name are told apart, and the choice is kept", { s
   await until(page, () => document.querySelector("#dispatchers [aria-current=true]")?.textContent.startsWith("shop (2)"));
 });
 
+scene("many dispatchers are a list, and it says how many there are beside", { scenario: "crowd" }, async ({ page }) => {
+  const options = await texts(page, "#dispatchers option");
+  assert.equal(options.length, 12);
+  assert.deepEqual([options[0], options[6]], ["tenant 1 – OK", "tenant 7 – overloaded"]);
+  assert.equal(await text(page, "#notice"), "There are too many to tell of: 3 dispatchers and 6 handlers more.");
+  await page.select("#dispatchers select", "6");
+  assert.equal(await text(page, "#dispatcher-name"), "tenant 7");
+});
+
 scene("of 100 handlers the table is sorted, filtered and chosen from", { scenario: "many", past: 598 }, async ({ page }) => {
   await until(page, () => window.sent.length >= 2);
   const names = () => texts(page, "#handlers tbody th");
@@ -115,6 +124,20 @@ scene("without a dispatcher it says so", { scenario: "empty" }, async ({ page, s
   assert.match(await text(page, "#notice"), /^No dispatcher yet/);
   assert.equal(await page.$eval("#view", view => view.checkVisibility()), false);
   assert.equal(server.url.length > 0, true);
+});
+
+scene("what is refused now and then is no overload", { scenario: "steady" }, async ({ page }) => {
+  const health = await page.evaluate(() => {
+    const [dispatcher] = dashboard.live.copy().dispatchers.values();
+    const refusing = count => {
+      dispatcher.track.of("rejected").fill(0).splice(-3, 1, count);
+      const { short, long } = words.health(dispatcher);
+      return [short, long.replace(/[\d.]+ %/, "N %")];
+    };
+    return [refusing(0), refusing(1), refusing(100)];
+  });
+  assert.deepEqual(health, [["OK", "What comes in is answered."], ["OK", "Of the last 5 s, N % was refused."],
+    ["overloaded", "More comes in than can be answered in time. Of the last 5 s, N % was refused."]]);
 });
 
 scene("without traffic it says so", { scenario: "silent" }, async ({ page }) => {

@@ -87,6 +87,8 @@ const model = (() => {
       this.kept = 600;
       this.times = [];
       this.dispatchers = new Map();
+      // How many the server does not tell of, as there are too many.
+      this.leftOff = { dispatchers: 0, handlers: 0 };
     }
 
     get newest() {
@@ -130,6 +132,7 @@ const model = (() => {
         dispatcher.gone = true;
         dispatcher.handlers.forEach(handler => { handler.gone = true; });
       });
+      this.leftOff = { dispatchers: 0, handlers: 0, ...tick.left_off };
       for (const told of tick.dispatchers) {
         const dispatcher = this.#dispatcher(told);
         Object.assign(dispatcher, { name: told.name, last: told, seen: tick.t, gone: false });
@@ -186,6 +189,7 @@ const model = (() => {
     copy() {
       const copy = Object.assign(new Model(), {
         boot: this.boot, sequence: this.sequence, version: this.version, interval: this.interval, kept: this.kept, times: this.times.slice(),
+        leftOff: this.leftOff,
       });
       this.dispatchers.forEach((dispatcher, id) => copy.dispatchers.set(id, dispatcher.copy()));
       return copy;

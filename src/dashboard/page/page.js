@@ -84,7 +84,11 @@ const dashboard = (() => {
   }
 
   function notice(one) {
-    const text = !one && live.boot !== null ? "No dispatcher yet. One that starts is shown here by itself." : "";
+    const { dispatchers, handlers } = shown().leftOff;
+    const more = [[dispatchers, "dispatcher"], [handlers, "handler"]].filter(([n]) => n > 0).map(([n, what]) => words.count(n, what));
+    const text = !one && live.boot !== null ? "No dispatcher yet. One that starts is shown here by itself."
+      : more.length > 0 ? `There are too many to tell of: ${more.join(" and ")} more.` : "";
+    byId("notice").classList.toggle("alone", !one);
     byId("notice").hidden = text === "";
     set(byId("notice"), text);
   }

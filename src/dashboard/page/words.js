@@ -48,10 +48,18 @@ const words = (() => {
   // Of what ended in this second, the share that was refused or shed.
   const refusedPercent = now => ended(now) > 0 ? 100 * refused(now) / ended(now) : null;
 
+  // The same over some seconds, so that a state is not another one each second.
+  const LATELY = 5;
+  const OVERLOADED_FROM = 1;
+  function refusedLately({ track }) {
+    const sum = key => track.of(key).slice(-LATELY).reduce((all, value) => all + (value ?? 0), 0);
+    return refusedPercent(Object.fromEntries(["completed", "failed", "timed_out", "abandoned", "rejected", "shed"].map(key => [key, sum(key)]))) ?? 0;
+  }
+
   // How a dispatcher is: a level, which is a colour and a sign, in a word or two and in a sentence.
   function health(dispatcher) {
     if (dispatcher.gone) return { level: "none", short: "gone", long: `It ended, or is not reported any more; last seen at ${time(dispatcher.seen)}.` };
-    const { state, now, rejected_by: by = {}, totals } = dispatcher.last;
+    const { state, now, totals } = dispatcher.last;
     switch (state) {
       case "starting": return { level: "none", short: "starting", long: "No handler has come yet; what arrives is queued." };
       case "no-handlers": return { level: "bad", short: "no handlers", long: "There is no handler, so everything is refused." };
@@ -60,11 +68,13 @@ const words = (() => {
     const handlers = [...dispatcher.handlers.values()].filter(handler => handler.here);
     const open = handlers.filter(handler => handler.last.now.circuit === 2).length;
     const trial = handlers.filter(handler => handler.last.now.circuit === 1).length;
-    const overloaded = (now.drop_rate ?? 0) > 0 || (now.shed ?? 0) > 0 || (by.over_capacity ?? 0) > 0 || (by.queue_full ?? 0) > 0;
+    const refused = refusedLately(dispatcher);
+    const overloaded = now.drop_rate > 0 || refused >= OVERLOADED_FROM;
     const sentences = [];
     if (open > 0) sentences.push(`The breaker of ${open} of ${count(handlers.length, "handler")} is open.`);
     if (trial > 0) sentences.push(`${count(trial, "handler")} on trial: the breaker is half-open.`);
-    if (overloaded) sentences.push(`More comes in than can be answered in time: ${percent(refusedPercent(now) ?? 0)} refused.`);
+    if (overloaded) sentences.push("More comes in than can be answered in time.");
+    if (refused > 0 || overloaded) sentences.push(`Of the last ${LATELY} s, ${percent(refused)} was refused.`);
     if (totals.received === 0) sentences.push("Nothing has come in yet.");
     if (sentences.length === 0) sentences.push(now.received > 0 ? "What comes in is answered." : "Nothing comes in at the moment.");
     const long = sentences.join(" ");
