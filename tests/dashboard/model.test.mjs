@@ -88,6 +88,6 @@ test("a throttle that changes all the time does not push out the rest", () => {
 
 test("words with other numbers are the same admission", () => {
   const log = new decisions.Log();
-  for (const [i, words] of ["12.5 % are refused", "13 % are refused", "all are let in"].entries()) log.observe(i * 1000, { ...dispatcher(1, 5), admission: words });
-  assert.deepEqual(log.entries.map(({ text }) => text), ["all are let in", "12.5 % are refused"]);
+  for (const [i, words] of ["0ns is the wait", "12.5µs is the wait", "13 ms is the wait", "all are let in"].entries()) log.observe(i * 1000, { ...dispatcher(1, 5), admission: words });
+  assert.deepEqual(log.entries.map(({ text }) => text), ["all are let in", "0ns is the wait"]);
 });

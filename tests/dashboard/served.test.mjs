@@ -121,6 +121,19 @@ test("after a lost connection there is neither a gap nor a tick twice", async ()
   way.close();
 });
 
+test("a connection that is silent is given up, and made anew", async () => {
+  const way = await relay(url);
+  const { page } = await visit(browser, way.url);
+  await until(page, () => window.sent.length >= 3);
+  way.stall();
+  await until(page, () => document.getElementById("connection-badge").textContent === "reconnecting…");
+  await until(page, () => document.getElementById("connection-badge").textContent === "live");
+  const { newest, last } = await page.evaluate(() => ({ newest: dashboard.live.newest, last: window.sent.at(-1).data }));
+  assert.equal(newest, last.tick?.t ?? last.t);
+  await page.close();
+  way.close();
+});
+
 test("a paused page stands still and goes on collecting", async () => {
   const { page } = await visit(browser, url);
   await until(page, () => window.sent.length >= 2);
@@ -197,17 +210,34 @@ for (const width of [360, 390, 800, 1400]) {
 test("keys walk through time, in all charts at once", async () => {
   const { page } = await visit(browser, url);
   await until(page, () => document.querySelectorAll("figure canvas").length === 8 && window.sent.length >= 3);
-  await page.click("#pause");
-  assert.deepEqual([...new Set(await texts(page, ".moment"))], ["now"]);
+  const moments = async () => [...new Set(await texts(page, ".moment"))];
+  assert.deepEqual(await moments(), ["now"]);
   await page.focus(".plot");
   await page.keyboard.press("ArrowLeft");
-  const wanted = await page.evaluate(() => words.time(dashboard.live.times.at(-2)));
-  const moments = new Set(await texts(page, ".moment"));
-  assert.equal(moments.size, 1);
-  assert.match([...moments][0], /^\d\d:\d\d:\d\d$/);
-  assert.ok([...moments][0] <= wanted);
+  await page.keyboard.press("ArrowLeft");
+  const [wanted, received] = await page.evaluate(() => {
+    const { pinned, view } = dashboard.group;
+    return [words.time(pinned), words.rate(view.dispatcher.track.of("received")[view.times.indexOf(pinned)])];
+  });
+  assert.deepEqual(await moments(), [wanted]);
+  const shown = () => text(page, "figure:nth-of-type(2) .legend b");
+  assert.equal(await shown(), received);
+  // It stays at its moment while time goes on.
+  const known = await page.evaluate(() => window.sent.length);
+  await until(page, known => window.sent.length >= known + 2, known);
+  await pause(100);
+  assert.deepEqual([await moments(), await shown()], [[wanted], received]);
+  await page.click("#pause");
+  await page.focus(".plot");
+  await page.keyboard.press("Home");
+  await page.keyboard.press("ArrowRight");
+  const second = await page.evaluate(() => {
+    const { times, from } = dashboard.group.view;
+    return words.time(times[Math.max(times.findIndex(t => t >= from), 0) + 1]);
+  });
+  assert.deepEqual(await moments(), [second]);
   await page.keyboard.press("Escape");
-  assert.deepEqual([...new Set(await texts(page, ".moment"))], ["now"]);
+  assert.deepEqual(await moments(), ["now"]);
   await page.close();
 });
 

@@ -26,6 +26,8 @@ export async function relay(target) {
   return {
     url: `http://127.0.0.1:${server.address().port}${pathname}`,
     cut() { open = false; cut(); },
+    /** Nothing comes through any more, and nobody is told. */
+    stall() { sockets.forEach(socket => { socket.unpipe(); socket.pause(); }); },
     mend() { open = true; },
     close() { cut(); server.close(); },
   };

@@ -4,6 +4,7 @@
 const charts = (() => {
   const HEIGHT = 170;
   const AXIS = 52;
+  const PADDING = 10;
   // Seconds between the times that are written below.
   const TIME_STEPS = [5, 10, 15, 30, 60, 120, 180, 300, 600, 1800, 3600];
   const FONT = "11px system-ui, sans-serif";
@@ -50,7 +51,7 @@ const charts = (() => {
 
   const SPECS = [
     {
-      title: "Inbound by outcome", about: () => "stacked, per second", format: words.rate, stack: true,
+      title: "Inbound by outcome", about: () => "stacked", format: words.rate, stack: true,
       lines: () => [
         line("completed", "completed", "good"), line("failed", "failed", "bad"), line("timed_out", "timed out", "part-5"),
         line("rejected", "rejected", "warning"), line("shed", "shed", "part-3"), line("abandoned", "abandoned", "neutral"),
@@ -99,6 +100,13 @@ const charts = (() => {
   // The share of a lane's height that is drawn on.
   const LANE = 0.85;
 
+  // The last one is left off where the edge would cut it.
+  function times(plot, splits, _, __, step) {
+    const word = step >= 60 ? words.minute : words.time;
+    const half = step >= 60 ? 16 : 24;
+    return splits.map(t => plot.valToPos(t, "x") + half > plot.over.clientWidth + PADDING ? "" : word(t * 1000));
+  }
+
   const ruler = document.createElement("canvas").getContext("2d");
 
   function cut(name, width) {
@@ -132,6 +140,7 @@ const charts = (() => {
       this.place.setAttribute("role", "group");
       this.place.setAttribute("aria-label", `${title}: chart over time; the values are in the list after it`);
       this.place.addEventListener("keydown", event => group.key(event));
+      this.place.addEventListener("mousemove", () => { group.pinned = null; }, true);
       this.legend = this.figure.appendChild(element("ul", "legend"));
       this.plot = null;
       this.drawnAs = null;
@@ -143,10 +152,10 @@ const charts = (() => {
       const group = this.group;
       const axis = { stroke: style("soft"), font: FONT, grid: { stroke: style("grid"), width: 1 }, ticks: { show: false } };
       return {
-        width: this.place.clientWidth, height, legend: { show: false }, padding: [8, 10, 0, 0],
+        width: this.place.clientWidth, height, legend: { show: false }, padding: [8, PADDING, 0, 0],
         cursor: { sync: { key: "all" }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
         axes: [
-          { ...axis, size: 22, gap: 4, space: 60, incrs: TIME_STEPS, values: (_, splits, __, ___, step) => splits.map(t => (step >= 60 ? words.minute : words.time)(t * 1000)) },
+          { ...axis, size: 22, gap: 4, space: 60, incrs: TIME_STEPS, values: times },
           { ...axis, size: AXIS, gap: 6, ...axes },
         ],
         hooks: { setCursor: [plot => group.pointed(plot)] },
@@ -195,7 +204,7 @@ const charts = (() => {
     // Into lanes of the same scale.
     lay(shown, data) {
       const highest = shown.reduce((all, { column }) => column.reduce((highest, value) => value > highest ? value : highest, all), 1);
-      this.about.textContent = [this.spec.about(this.group.view), `in flight below the limit, 0 to ${words.number(highest)} each`].filter(Boolean).join(": ");
+      this.about.textContent = [this.spec.about(this.group.view), `in flight below limit, 0 to ${words.number(highest)}`].filter(Boolean).join(": ");
       shown.forEach(({ column, lane }, i) => {
         data[i + 1] = column.map(value => value == null ? null : this.lanes.length - 1 - lane + LANE * value / highest);
       });
@@ -349,7 +358,9 @@ const charts = (() => {
       this.all = [...SPECS.map(spec => new LineChart(this, spec)), new Strips(this)];
       place.replaceChildren(...this.all.map(chart => chart.figure));
       this.view = null;
+      // What is pointed at: an index while it is a mouse that points, and a time while it is keys.
       this.index = null;
+      this.pinned = null;
       this.busiest = [];
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
       new ResizeObserver(() => this.draw()).observe(place);
@@ -379,7 +390,9 @@ const charts = (() => {
     draw() {
       if (!this.view || this.all[0].place.clientWidth === 0) return;
       this.all.forEach(chart => chart.draw(this.view));
-      this.tell();
+      if (this.pinned != null && this.pinned < this.view.from) this.point(null);
+      else if (this.pinned != null) this.point(this.pinned);
+      else this.tell();
     }
 
     redraw() {
@@ -397,26 +410,33 @@ const charts = (() => {
 
     pointed(plot) {
       const index = plot.cursor.idx ?? null;
+      if (this.pinned != null) return;
       if (index === this.index || !this.all.every(chart => chart.plot && chart.values)) return;
       this.index = index;
       this.tell();
     }
 
     key(event) {
-      const last = this.view.times.length - 1;
-      const from = this.index ?? last;
-      const to = { ArrowLeft: from - 1, ArrowRight: from + 1, PageUp: from - 30, PageDown: from + 30, Home: 0, End: last }[event.key];
-      if (event.key === "Escape") return this.point(null);
+      const { times, from } = this.view;
+      const first = Math.max(times.findIndex(t => t >= from), 0);
+      const last = times.length - 1;
+      const now = this.index ?? last;
+      const to = { ArrowLeft: now - 1, ArrowRight: now + 1, PageUp: now - 30, PageDown: now + 30, Home: first, End: last }[event.key];
+      if (event.key === "Escape") this.point(null);
       if (to === undefined) return;
       event.preventDefault();
-      this.point(Math.min(Math.max(to, 0), last));
+      this.point(times[Math.min(Math.max(to, first), last)]);
     }
 
-    point(index) {
+    point(t) {
+      this.pinned = t;
+      const { times, from, to } = this.view;
       for (const { plot } of this.all) {
-        const left = index == null ? -10 : plot.valToPos(this.view.times[index] / 1000, "x");
-        plot.setCursor({ left, top: index == null ? -10 : 1 }, true, false);
+        const left = t == null ? -10 : plot.bbox.width / devicePixelRatio * (t - from) / (to - from);
+        plot.setCursor({ left, top: t == null ? -10 : 1 }, true, false);
       }
+      this.index = t == null ? null : times.findLastIndex(other => other <= t);
+      this.tell();
     }
   }
 

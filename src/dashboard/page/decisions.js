@@ -3,12 +3,13 @@
 // What controllers decided, and what else changed, newest first: kept by the page, as the server tells of the last one only.
 const decisions = (() => {
   const KEPT = 50;
-  // A throttle changes its limit all the time; it may not push the rest out.
-  const KEPT_LIMITS = 30;
+  // What may change all the time may not push the rest out.
+  const MOST_OF = { limit: 30, regulator: 15 };
   // Changes of a limit that follow each other are one entry.
   const TOGETHER_MS = 10_000;
 
-  const gist = text => text.replace(/[\d.,]+/g, "#");
+  // Words without their numbers and the units of these: while they are the same, so is the decision.
+  const gist = text => text.replace(/\d[\d.,]*\s?(?:(?:ns|µs|ms|s|min|%)(?!\p{L}))?/gu, "#");
 
   class Log {
     constructor() {
@@ -24,8 +25,8 @@ const decisions = (() => {
       }
       const after = this.entries.findIndex(other => other.t <= entry.t);
       this.entries.splice(after < 0 ? this.entries.length : after, 0, entry);
-      const limits = this.entries.filter(other => other.kind === "limit");
-      if (limits.length > KEPT_LIMITS) this.entries.splice(this.entries.indexOf(limits.at(-1)), 1);
+      const like = this.entries.filter(other => other.kind === entry.kind);
+      if (like.length > MOST_OF[entry.kind]) this.entries.splice(this.entries.indexOf(like.at(-1)), 1);
       this.entries.length = Math.min(this.entries.length, KEPT);
     }
 

@@ -8,6 +8,8 @@ const dashboard = (() => {
   const LOGS_SHOWN = 50;
   // Without a sign of life for this long, a connection is taken for dead.
   const SILENCE_MS = 10_000;
+  // For so long a browser may try by itself, which then asks for what was missed only.
+  const OUTAGE_MS = 30_000;
   const AGAIN_MS = 2_000;
 
   const live = new model.Model();
@@ -345,10 +347,10 @@ const dashboard = (() => {
   }
 
   setInterval(() => {
-    if (source.readyState === EventSource.OPEN && performance.now() - alive > Math.max(SILENCE_MS, 5 * live.interval)) {
-      open();
-      connected("bad", "reconnecting…", `Nothing has come for ${Math.round(SILENCE_MS / 1000)} s.`);
-    }
+    const most = source.readyState === EventSource.OPEN ? Math.max(SILENCE_MS, 5 * live.interval) : OUTAGE_MS;
+    if (source.readyState === EventSource.CLOSED || performance.now() - alive <= most) return;
+    connected("bad", "reconnecting…", `Nothing has come since ${live.newest ? words.time(live.newest) : "the start"}.`);
+    open();
   }, 1000);
 
   function observe(tick) {
