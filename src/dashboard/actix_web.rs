@@ -11,7 +11,8 @@ use super::Dashboard;
 
 impl Dashboard {
     /// Serves it at `path` of an actix-web application, as in `App::new().service(dashboard.at("/kanaloa"))`: the page is
-    /// at `/kanaloa/` then, which `/kanaloa` redirects to. `path` may also be that of a scope in a scope.
+    /// at `/kanaloa/` then, which `/kanaloa` redirects to. `path` begins with `/` and is more than that; it may be within a
+    /// scope.
     ///
     /// Who may see it is for the application to say: wrap it, or the scope that it is in, in a middleware.
     ///

@@ -79,7 +79,7 @@ async fn direct(script: Script, [first, second]: &[Service; 2], start: Instant) 
         sleep_until(round).await;
         console::note(script.opening());
         for scene in &SCENES {
-            let end = round + scene.begins + scene.lasts;
+            let end = round + scene.end();
             sleep_until(round + scene.begins).await;
             console::note(script.line(scene));
             match scene.what {

@@ -28,6 +28,12 @@ pub(super) enum What {
     SecondHangs,
 }
 
+impl Scene {
+    pub(super) fn end(&self) -> Duration {
+        self.begins + self.lasts
+    }
+}
+
 const fn scene(begins: u64, lasts: u64, what: What) -> Scene {
     Scene { begins: Duration::from_secs(begins), lasts: Duration::from_secs(lasts), what }
 }
@@ -54,15 +60,25 @@ impl Script {
         f64::from(self.capacity) * CALM
     }
 
-    /// Requests a second at this time since the start.
-    pub(super) fn rate(self, at: Duration) -> f64 {
-        let at = Duration::from_nanos((at.as_nanos() % ROUND.as_nanos()) as u64);
-        let is_now = |scene: &&Scene| scene.begins <= at && at < scene.begins + scene.lasts;
+    /// Requests a second at this time of a round.
+    fn rate(self, at: Duration) -> f64 {
+        let is_now = |scene: &&Scene| scene.begins <= at && at < scene.end();
         let rates = SCENES.iter().filter(is_now).map(|scene| match scene.what {
             What::Traffic { times } => f64::from(self.rate * times),
             _ => 0.0,
         });
         rates.fold(self.calm(), f64::max)
+    }
+
+    /// When the request comes after the one of `last`, both since the start. The first of a scene comes with the scene.
+    pub(super) fn next(self, last: Duration) -> Duration {
+        // Of the 584 years that fit, none is missed.
+        let at = Duration::from_nanos((last.as_nanos() % ROUND.as_nanos()) as u64);
+        // Rounded up, so that none comes just before a scene and is one too many.
+        let next = at + Duration::from_nanos((1e9 / self.rate(at)).ceil() as u64);
+        let turns = SCENES.iter().flat_map(|scene| [scene.begins, scene.end()]).chain([ROUND]);
+        let next = turns.filter(|turn| *turn > at).fold(next, Duration::min);
+        last - at + next
     }
 
     /// Slots of the two instances.
@@ -99,18 +115,19 @@ mod tests {
         let mut free = Duration::ZERO;
         for scene in SCENES {
             assert!(scene.begins >= free + Duration::from_secs(10), "{scene:?}");
-            free = scene.begins + scene.lasts;
+            free = scene.end();
         }
         assert!(free + Duration::from_secs(10) <= ROUND);
     }
 
     #[test]
     fn the_traffic_is_as_the_script_says_in_every_round() {
-        let rate = |seconds| SCRIPT.rate(Duration::from_secs(seconds));
-        for round in [0, 120, 1_200_000] {
-            assert_eq!((rate(round), rate(round + 9), rate(round + 20)), (120.0, 120.0, 120.0));
-            assert_eq!((rate(round + 10), rate(round + 19)), (400.0, 400.0));
-            assert_eq!((rate(round + 60), rate(round + 61), rate(round + 62)), (800.0, 800.0, 120.0));
+        let next = |last: u64| SCRIPT.next(Duration::from_micros(last)).as_micros();
+        for round in [0, 120_000_000, 1_200_000_000_000] {
+            let after = |last: u64| next(round + last) - u128::from(round);
+            assert_eq!((after(0), after(9_999_000), after(10_000_000)), (8_333, 10_000_000, 10_002_500));
+            assert_eq!((after(19_999_000), after(20_000_000)), (20_000_000, 20_008_333));
+            assert_eq!((after(60_000_000), after(119_999_000)), (60_001_250, 120_000_000));
         }
     }
 

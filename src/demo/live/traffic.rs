@@ -27,7 +27,7 @@ pub(super) async fn send(target: impl Target, script: Script, start: Instant, mu
         if now.saturating_duration_since(due) > LATE {
             due = now;
         }
-        due += Duration::from_secs(1).div_f64(script.rate(due.saturating_duration_since(start)));
+        due = start + script.next(due.saturating_duration_since(start));
     }
 }
 
@@ -36,6 +36,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    use tokio::task::yield_now;
     use tokio::time::sleep;
 
     use super::super::super::observation::Fault;
@@ -62,10 +63,13 @@ mod tests {
         let (target, script, start) = (Counting::default(), Script { rate: 400, capacity: 200 }, Instant::now());
         let sending = tokio::spawn(send(target.clone(), script, start, interrupt));
         let mut seen = 0;
-        // Calm, a rush, calm, a burst. Each begins with a request that was due at the end of the one before.
+        // Calm, a rush, calm, a burst, calm.
         for (until, sent) in [(10, 1200), (20, 4000), (60, 4800), (62, 1600), (120, 6960)] {
-            // Not on the moment at which a request is due.
+            // The last are due within the millisecond before.
             sleep_until(start + Duration::from_secs(until) - Duration::from_millis(1)).await;
+            for _ in 0..10 {
+                yield_now().await;
+            }
             let all = target.0.load(Ordering::Relaxed);
             assert_eq!(all - seen, sent, "until {until} s");
             seen = all;
