@@ -74,10 +74,11 @@ function handlerAt(spec, h, i) {
   const share = Math.min(load, 1);
   const done = broken ? 0 : Math.round(CAPACITY * share * (0.9 + 0.2 * noise(i, h, 1)));
   const none = done === 0;
+  const some = count => share > 0 ? count : 0;
   const process = 40 + 25 * noise(i, h, 2) + 60 * Math.max(0, share - 0.8);
   const now = rounding({
-    completed: done, failed: broken ? 3 : Math.round(noise(i, h, 3) * 1.2 * share), timed_out: broken ? 1 : Math.round(noise(i, h, 4) * 0.6 * share),
-    cancelled: 0, retried: Math.round(noise(i, h, 5) * share), hedged: Math.round(noise(i, h, 6) * 2 * share),
+    // No two of them the same, so that none is taken for another.
+    completed: done, failed: some(2), timed_out: some(1), cancelled: some(4), retried: some(3), hedged: some(5),
     process_p50_ms: none ? null : process, process_p95_ms: none ? null : process * 1.9, process_p99_ms: none ? null : process * (2.6 + noise(i, h, 7)),
     limit, in_flight: broken ? 0 : Math.min(limit, Math.round(limit * share * (0.8 + 0.3 * noise(i, h, 8)))),
     circuit: broken ? 2 : trial ? 1 : 0,

@@ -67,7 +67,7 @@ export async function visit(browser, url, { width = 1400, height = 900, scheme =
 }
 
 /** Until it holds in the page; fails after some seconds. */
-export const until = (page, holds, ...args) => page.waitForFunction(holds, { timeout: 20_000, polling: 50 }, ...args);
+export const until = (page, holds, ...args) => page.waitForFunction(holds, { timeout: 30_000, polling: 50 }, ...args);
 
 export const texts = (page, selector) => page.$$eval(selector, all => all.map(one => one.textContent));
 

@@ -308,6 +308,8 @@ const dashboard = (() => {
 
   let source;
   let alive = performance.now();
+  // Whether the browser tries by itself.
+  let retrying = false;
 
   function connected(level, short, text = "") {
     connection = { level, short, words: text };
@@ -319,8 +321,10 @@ const dashboard = (() => {
     source?.close();
     source = new EventSource("events");
     alive = performance.now();
+    retrying = false;
     const on = (name, take) => source.addEventListener(name, event => {
       alive = performance.now();
+      retrying = false;
       take(JSON.parse(event.data), event.lastEventId);
       if (connection.short !== "live") connected("good", "live");
       update();
@@ -343,11 +347,12 @@ const dashboard = (() => {
   function lost() {
     connected("bad", "reconnecting…", live.newest ? `Last heard of at ${words.time(live.newest)}.` : "No answer from the server.");
     // A browser tries again by itself unless it was answered with an error.
+    retrying = source.readyState === EventSource.CONNECTING;
     if (source.readyState === EventSource.CLOSED) setTimeout(open, AGAIN_MS);
   }
 
   setInterval(() => {
-    const most = source.readyState === EventSource.OPEN ? Math.max(SILENCE_MS, 5 * live.interval) : OUTAGE_MS;
+    const most = retrying ? OUTAGE_MS : Math.max(SILENCE_MS, 5 * live.interval);
     if (source.readyState === EventSource.CLOSED || performance.now() - alive <= most) return;
     connected("bad", "reconnecting…", `Nothing has come since ${live.newest ? words.time(live.newest) : "the start"}.`);
     open();
