@@ -5,15 +5,40 @@ import { test } from "node:test";
 import vm from "node:vm";
 
 const source = name => readFileSync(new URL(`../../src/dashboard/page/${name}`, import.meta.url), "utf8");
-const { model, decisions } = vm.runInThisContext(`(() => { ${source("words.js")}\n${source("model.js")}\n${source("decisions.js")}\n return { model, decisions }; })()`);
+const { model, decisions } = vm.runInThisContext(
+  `(() => { ${source("words.js")}\n${source("model.js")}\n${source("decisions.js")}\n return { model, decisions }; })()`,
+);
 
 const handler = (name, now, more) => ({
-  name, handlers: 1, now, stuck: 0, circuit_opened: 0, limit_why: "", limit_ago_s: null, circuit_why: "", circuit_ago_s: null, ...more,
+  name,
+  handlers: 1,
+  now,
+  stuck: 0,
+  circuit_opened: 0,
+  limit_why: "",
+  limit_ago_s: null,
+  circuit_why: "",
+  circuit_ago_s: null,
+  ...more,
 });
 const dispatcher = (id, received, handlers = []) => ({
-  id, name: `d${id}`, state: "running", now: { received }, rejected_by: {}, totals: { received }, admission: "all", handlers,
+  id,
+  name: `d${id}`,
+  state: "running",
+  now: { received },
+  rejected_by: {},
+  totals: { received },
+  admission: "all",
+  handlers,
 });
-const history = (t, dispatchers, kept = 600) => ({ version: "1", interval_ms: 1000, kept, t, dispatchers, tick: { t: t.at(-1), dispatchers: [] } });
+const history = (t, dispatchers, kept = 600) => ({
+  version: "1",
+  interval_ms: 1000,
+  kept,
+  t,
+  dispatchers,
+  tick: { t: t.at(-1), dispatchers: [] },
+});
 
 test("a tick that is known is no news, one of another run is a new beginning", () => {
   const live = new model.Model();
@@ -65,22 +90,44 @@ test("a copy stands still", () => {
 
 test("a decision is logged once, however often it is told", () => {
   const log = new decisions.Log();
-  const told = (ago, text = "opened") => dispatcher(1, 5, [handler("h", {}, { circuit_why: text, circuit_ago_s: ago })]);
+  const told = (ago, text = "opened") =>
+    dispatcher(1, 5, [handler("h", {}, { circuit_why: text, circuit_ago_s: ago })]);
   log.observe(1000, told(null));
   log.observe(2000, told(0.4));
   log.observe(3000, told(1.4));
   log.observe(4000, told(0.2, "opened again"));
-  assert.deepEqual(log.entries.map(({ t, kind, text }) => [t, kind, text]),
-    [[3800, "breaker", "opened again"], [1600, "breaker", "opened"], [1000, "regulator", "all"]]);
+  assert.deepEqual(
+    log.entries.map(({ t, kind, text }) => [t, kind, text]),
+    [
+      [3800, "breaker", "opened again"],
+      [1600, "breaker", "opened"],
+      [1000, "regulator", "all"],
+    ],
+  );
 });
 
 test("a throttle that changes all the time does not push out the rest", () => {
   const log = new decisions.Log();
   for (let i = 1; i <= 100; i++) {
-    const handlers = Array.from({ length: 100 }, (_, h) => handler(`h${h}`, {}, {
-      limit_why: `to ${i}`, limit_ago_s: 0.1, ...h === 0 && i === 1 ? { circuit_why: "opened", circuit_ago_s: 0 } : {},
-    }));
-    log.observe(i * 60_000, dispatcher(1, 5, handlers.map(one => ({ ...one, limit_ago_s: 0.1 - i / 10_000 }))));
+    const handlers = Array.from({ length: 100 }, (_, h) =>
+      handler(
+        `h${h}`,
+        {},
+        {
+          limit_why: `to ${i}`,
+          limit_ago_s: 0.1,
+          ...(h === 0 && i === 1 ? { circuit_why: "opened", circuit_ago_s: 0 } : {}),
+        },
+      ),
+    );
+    log.observe(
+      i * 60_000,
+      dispatcher(
+        1,
+        5,
+        handlers.map(one => ({ ...one, limit_ago_s: 0.1 - i / 10_000 })),
+      ),
+    );
   }
   assert.equal(log.entries.filter(({ kind }) => kind === "limit").length, 30);
   assert.equal(log.entries.filter(({ kind }) => kind === "breaker").length, 1);
@@ -88,6 +135,10 @@ test("a throttle that changes all the time does not push out the rest", () => {
 
 test("words with other numbers are the same admission", () => {
   const log = new decisions.Log();
-  for (const [i, words] of ["0ns is the wait", "12.5µs is the wait", "13 ms is the wait", "all are let in"].entries()) log.observe(i * 1000, { ...dispatcher(1, 5), admission: words });
-  assert.deepEqual(log.entries.map(({ text }) => text), ["all are let in", "0ns is the wait"]);
+  for (const [i, words] of ["0ns is the wait", "12.5µs is the wait", "13 ms is the wait", "all are let in"].entries())
+    log.observe(i * 1000, { ...dispatcher(1, 5), admission: words });
+  assert.deepEqual(
+    log.entries.map(({ text }) => text),
+    ["all are let in", "0ns is the wait"],
+  );
 });

@@ -26,7 +26,10 @@ test("it is small, soon there, asks nobody else and makes no errors", async () =
   assert.ok(paint < 1000, `first paint after ${paint} ms`);
   assert.ok(seen.documentBytes > 10_000 && seen.documentBytes <= 250 << 10, `${seen.documentBytes} bytes`);
   assert.match(seen.response.headers()["content-security-policy"], /default-src 'none'/);
-  assert.deepEqual([...new Set(seen.requests.filter(asked => !asked.startsWith("data:")))], [url, new URL("events", url).href]);
+  assert.deepEqual(
+    [...new Set(seen.requests.filter(asked => !asked.startsWith("data:")))],
+    [url, new URL("events", url).href],
+  );
   assert.deepEqual(seen.errors, []);
   console.log(`first contentful paint ${Math.round(paint)} ms, ${seen.documentBytes} bytes`);
   await page.close();
@@ -36,10 +39,12 @@ test("all charts are drawn, and what was completed is in its colour", async () =
   const { page } = await visit(browser, url);
   await until(page, () => document.querySelectorAll("figure canvas").length === 8);
   await pause(200);
-  const drawn = await page.evaluate(() => [...document.querySelectorAll("figure canvas")].map(canvas => {
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    return new Set(new Uint32Array(data.buffer)).size;
-  }));
+  const drawn = await page.evaluate(() =>
+    [...document.querySelectorAll("figure canvas")].map(canvas => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      return new Set(new Uint32Array(data.buffer)).size;
+    }),
+  );
   for (const colours of drawn) assert.ok(colours > 3, `colours in each chart: ${drawn}`);
   const [shown, completed] = await page.evaluate(() => {
     const canvas = document.querySelector("figure canvas");
@@ -48,7 +53,13 @@ test("all charts are drawn, and what was completed is in its colour", async () =
     const wanted = [1, 3, 5].map(at => parseInt(good.slice(at, at + 2), 16)).join();
     let pixels = 0;
     for (let i = 0; i < data.length; i += 4) pixels += data.slice(i, i + 3).join() === wanted;
-    const [{ data: { dispatchers: [{ series }] } }] = window.sent;
+    const [
+      {
+        data: {
+          dispatchers: [{ series }],
+        },
+      },
+    ] = window.sent;
     return [pixels, series.completed.some(value => value > 0)];
   });
   if (completed) assert.ok(shown > 100, `${shown} pixels`);
@@ -61,7 +72,7 @@ function read(cell) {
   const word = ["closed", "half-open", "open"].indexOf(cell);
   if (word >= 0) return word;
   const [, number, unit] = cell.match(/^([\d.,]+) ?(.*)$/);
-  return Number(number.replaceAll(",", "")) * ({ "s": 1000, "min": 60_000 }[unit] ?? 1);
+  return Number(number.replaceAll(",", "")) * ({ "µs": 0.001, s: 1000, min: 60_000 }[unit] ?? 1);
 }
 
 test("numbers in the table and above it are those that were sent", async () => {
@@ -70,24 +81,53 @@ test("numbers in the table and above it are those that were sent", async () => {
   const { rows, figures, last } = await page.evaluate(() => {
     document.getElementById("pause").click();
     return {
-      rows: [...document.querySelectorAll("#handlers tbody tr")].map(row => [...row.cells].map(cell => cell.textContent)),
-      figures: Object.fromEntries([...document.querySelectorAll("#figures > div")].map(({ firstChild, lastChild }) => [firstChild.textContent, lastChild.textContent])),
+      rows: [...document.querySelectorAll("#handlers tbody tr")].map(row =>
+        [...row.cells].map(cell => cell.textContent),
+      ),
+      figures: Object.fromEntries(
+        [...document.querySelectorAll("#figures > div")].map(({ firstChild, lastChild }) => [
+          firstChild.textContent,
+          lastChild.textContent,
+        ]),
+      ),
       last: window.sent.at(-1).data,
     };
   });
   const sent = last.tick ? last.tick.dispatchers[0] : last.dispatchers[0];
   assert.ok(sent.handlers.length > 0);
   assert.deepEqual(rows.map(([name]) => name).sort(), sent.handlers.map(({ name }) => name).sort());
-  const close = (shown, value) => value == null ? shown === null : value < 100 ? Math.abs(shown - value) <= 0.05 : shown === Math.round(value);
+  const close = (shown, value) =>
+    value == null ? shown === null : value < 100 ? Math.abs(shown - value) <= 0.05 : shown === Math.round(value);
   for (const [name, , ...cells] of rows) {
     const { now, stuck, circuit_opened: opened, handlers } = sent.handlers.find(handler => handler.name === name);
     if (handlers === 0) continue;
-    const wanted = [now.limit, now.in_flight, stuck, now.completed, now.failed, now.timed_out, now.retried, now.hedged, now.cancelled,
-      now.process_p50_ms, now.process_p99_ms, now.circuit, opened];
-    cells.forEach((cell, i) => assert.ok(close(read(cell), wanted[i]), `${name}, column ${i + 3}: ${cell} for ${wanted[i]}`));
+    const wanted = [
+      now.limit,
+      now.in_flight,
+      stuck,
+      now.completed,
+      now.failed,
+      now.timed_out,
+      now.retried,
+      now.hedged,
+      now.cancelled,
+      now.process_p50_ms,
+      now.process_p99_ms,
+      now.circuit,
+      opened,
+    ];
+    cells.forEach((cell, i) =>
+      assert.ok(close(read(cell), wanted[i]), `${name}, column ${i + 3}: ${cell} for ${wanted[i]}`),
+    );
   }
   const { now } = sent;
-  for (const [label, value] of [["in", now.received], ["answered", now.completed], ["p99 wait", now.wait_p99_ms], ["in flight", now.in_flight], ["queued", now.queue]]) {
+  for (const [label, value] of [
+    ["in", now.received],
+    ["answered", now.completed],
+    ["p99 wait", now.wait_p99_ms],
+    ["in flight", now.in_flight],
+    ["queued", now.queue],
+  ]) {
     assert.ok(close(read(figures[label]), value), `${label}: ${figures[label]} for ${value}`);
   }
   await page.close();
@@ -101,14 +141,23 @@ test("after a lost connection there is neither a gap nor a tick twice", async ()
   way.cut();
   await until(page, () => document.getElementById("connection-badge").textContent === "reconnecting…");
   assert.equal(await text(page, "#health-badge"), "disconnected");
-  assert.equal(await text(page, "#announcement").then(said => said.includes("disconnected") || said.includes("reconnecting")), true);
+  assert.equal(
+    await text(page, "#announcement").then(said => said.includes("disconnected") || said.includes("reconnecting")),
+    true,
+  );
   assert.equal(await page.evaluate(() => dashboard.live.times.length), known, "what it had is kept");
   await pause(2500);
   way.mend();
   const before = await page.evaluate(() => window.sent.length);
-  await until(page, before => document.getElementById("connection-badge").textContent === "live" && window.sent.length >= before + 4, before);
+  await until(
+    page,
+    before => document.getElementById("connection-badge").textContent === "live" && window.sent.length >= before + 4,
+    before,
+  );
   const { sent, times, interval } = await page.evaluate(() => ({
-    sent: window.sent.map(({ name, id, data }) => ({ name, id, t: data.t })), times: dashboard.live.times, interval: dashboard.live.interval,
+    sent: window.sent.map(({ name, id, data }) => ({ name, id, t: data.t })),
+    times: dashboard.live.times,
+    interval: dashboard.live.interval,
   }));
   assert.equal(sent.filter(({ name }) => name === "history").length, 1, "only what was missed is sent");
   const sequence = sent.map(({ id }) => Number(id.split("-").at(-1)));
@@ -128,7 +177,10 @@ test("a connection that is silent is given up, and made anew", async () => {
   way.stall();
   await until(page, () => document.getElementById("connection-badge").textContent === "reconnecting…");
   await until(page, () => document.getElementById("connection-badge").textContent === "live");
-  const { newest, last } = await page.evaluate(() => ({ newest: dashboard.live.newest, last: window.sent.at(-1).data }));
+  const { newest, last } = await page.evaluate(() => ({
+    newest: dashboard.live.newest,
+    last: window.sent.at(-1).data,
+  }));
   assert.equal(newest, last.tick?.t ?? last.t);
   await page.close();
   way.close();
@@ -155,7 +207,10 @@ test("a page that nobody sees is not drawn", async () => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
     window.drawn = 0;
     const draw = dashboard.group.show;
-    dashboard.group.show = function (view) { window.drawn += 1; return draw.call(this, view); };
+    dashboard.group.show = function (view) {
+      window.drawn += 1;
+      return draw.call(this, view);
+    };
   });
   await pause(100);
   const [drawn, known] = await page.evaluate(() => [window.drawn, window.sent.length]);
@@ -172,20 +227,33 @@ test("a page that nobody sees is not drawn", async () => {
 test("dark and light differ, in the charts too, and follow a change", async () => {
   const { page } = await visit(browser, url, { scheme: "light" });
   await until(page, () => document.querySelectorAll("figure canvas").length === 8);
-  const look = () => page.evaluate(() => {
-    const canvas = document.querySelector("figure canvas");
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    // What the labels of its axis are drawn with: the darkest or lightest of all pixels.
-    let sum = 0;
-    let count = 0;
-    for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255 && data[i] === data[i]) { sum += data[i] + data[i + 1] + data[i + 2]; count += 1; }
-    return { ground: getComputedStyle(document.body).backgroundColor, ink: getComputedStyle(document.body).color, canvas: Math.round(sum / count) };
-  });
+  const look = () =>
+    page.evaluate(() => {
+      const canvas = document.querySelector("figure canvas");
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      // What the labels of its axis are drawn with: the darkest or lightest of all pixels.
+      let sum = 0;
+      let count = 0;
+      for (let i = 0; i < data.length; i += 4)
+        if (data[i + 3] === 255 && data[i] === data[i]) {
+          sum += data[i] + data[i + 1] + data[i + 2];
+          count += 1;
+        }
+      return {
+        ground: getComputedStyle(document.body).backgroundColor,
+        ink: getComputedStyle(document.body).color,
+        canvas: Math.round(sum / count),
+      };
+    });
   const light = await look();
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
   await pause(1200);
   const dark = await look();
-  const brightness = colour => colour.match(/\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0);
+  const brightness = colour =>
+    colour
+      .match(/\d+/g)
+      .slice(0, 3)
+      .reduce((sum, part) => sum + Number(part), 0);
   assert.ok(brightness(light.ground) > 600 && brightness(light.ink) < 200, JSON.stringify(light));
   assert.ok(brightness(dark.ground) < 150 && brightness(dark.ink) > 600, JSON.stringify(dark));
   assert.notEqual(light.canvas, dark.canvas);
@@ -197,10 +265,16 @@ for (const width of [360, 390, 800, 1400]) {
     const { page } = await visit(browser, url, { width, scheme: width === 390 ? "dark" : "light" });
     await until(page, () => document.querySelectorAll("figure canvas").length === 8);
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
-    const out = await page.evaluate(width => [...document.querySelectorAll("body *")].filter(element => {
-      const box = element.getBoundingClientRect();
-      return box.width > 0 && box.right > width + 0.5 && !element.closest(".wide, .plot");
-    }).map(element => element.outerHTML.slice(0, 80)), width);
+    const out = await page.evaluate(
+      width =>
+        [...document.querySelectorAll("body *")]
+          .filter(element => {
+            const box = element.getBoundingClientRect();
+            return box.width > 0 && box.right > width + 0.5 && !element.closest(".wide, .plot");
+          })
+          .map(element => element.outerHTML.slice(0, 80)),
+      width,
+    );
     assert.deepEqual(out, []);
     if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/served-${width}.png`, fullPage: true });
     await page.close();
@@ -233,7 +307,14 @@ test("keys walk through time, in all charts at once", async () => {
   await page.keyboard.press("ArrowRight");
   const second = await page.evaluate(() => {
     const { times, from } = dashboard.group.view;
-    return words.time(times[Math.max(times.findIndex(t => t >= from), 0) + 1]);
+    return words.time(
+      times[
+        Math.max(
+          times.findIndex(t => t >= from),
+          0,
+        ) + 1
+      ],
+    );
   });
   assert.deepEqual(await moments(), [second]);
   await page.keyboard.press("Escape");
@@ -244,8 +325,19 @@ test("keys walk through time, in all charts at once", async () => {
 test("everything that can be used has a name, and headings have an order", async () => {
   const { page } = await visit(browser, url);
   await until(page, () => document.querySelectorAll("figure canvas").length === 8);
-  const nameless = await page.$$eval("button, select, input, [tabindex]", all => all.filter(one => one.checkVisibility() &&
-    !(one.textContent.trim() && one.tagName === "BUTTON" || one.getAttribute("aria-label") || one.closest("label"))).map(one => one.outerHTML));
+  const nameless = await page.$$eval("button, select, input, [tabindex]", all =>
+    all
+      .filter(
+        one =>
+          one.checkVisibility() &&
+          !(
+            (one.textContent.trim() && one.tagName === "BUTTON") ||
+            one.getAttribute("aria-label") ||
+            one.closest("label")
+          ),
+      )
+      .map(one => one.outerHTML),
+  );
   assert.deepEqual(nameless, []);
   const levels = await page.$$eval("h1, h2, h3", all => all.map(one => Number(one.tagName[1])));
   assert.equal(levels.filter(level => level === 1).length, 1);

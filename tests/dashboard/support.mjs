@@ -2,7 +2,8 @@
 import { connect, createServer } from "node:net";
 import puppeteer from "puppeteer-core";
 
-export const launch = () => puppeteer.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+export const launch = () =>
+  puppeteer.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 
 export const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
 
@@ -14,10 +15,16 @@ export async function relay(target) {
   const server = createServer(client => {
     if (!open) return client.destroy();
     const upstream = connect(Number(port || 80), hostname);
-    for (const [one, other] of [[client, upstream], [upstream, client]]) {
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ]) {
       sockets.add(one);
       one.on("error", () => {});
-      one.on("close", () => { sockets.delete(one); other.destroy(); });
+      one.on("close", () => {
+        sockets.delete(one);
+        other.destroy();
+      });
       one.pipe(other);
     }
   });
@@ -25,11 +32,24 @@ export async function relay(target) {
   const cut = () => sockets.forEach(socket => socket.destroy());
   return {
     url: `http://127.0.0.1:${server.address().port}${pathname}`,
-    cut() { open = false; cut(); },
+    cut() {
+      open = false;
+      cut();
+    },
     /** Nothing comes through any more, and nobody is told. */
-    stall() { sockets.forEach(socket => { socket.unpipe(); socket.pause(); }); },
-    mend() { open = true; },
-    close() { cut(); server.close(); },
+    stall() {
+      sockets.forEach(socket => {
+        socket.unpipe();
+        socket.pause();
+      });
+    },
+    mend() {
+      open = true;
+    },
+    close() {
+      cut();
+      server.close();
+    },
   };
 }
 
@@ -37,13 +57,17 @@ export async function relay(target) {
 export async function visit(browser, url, { width = 1400, height = 900, scheme = "light", hash = "" } = {}) {
   const page = await browser.newPage();
   const seen = { errors: [], requests: [], documentBytes: 0 };
-  page.on("console", message => { if (message.type() === "error") seen.errors.push(message.text()); });
+  page.on("console", message => {
+    if (message.type() === "error") seen.errors.push(message.text());
+  });
   page.on("pageerror", error => seen.errors.push(String(error)));
   page.on("request", request => seen.requests.push(request.url()));
   const session = await page.createCDPSession();
   await session.send("Network.enable");
   const documents = new Set();
-  session.on("Network.responseReceived", ({ requestId, type }) => { if (type === "Document") documents.add(requestId); });
+  session.on("Network.responseReceived", ({ requestId, type }) => {
+    if (type === "Document") documents.add(requestId);
+  });
   session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
     if (documents.has(requestId)) seen.documentBytes += encodedDataLength;
   });
@@ -54,7 +78,9 @@ export async function visit(browser, url, { width = 1400, height = 900, scheme =
       constructor(...rest) {
         super(...rest);
         for (const name of ["history", "tick"]) {
-          this.addEventListener(name, event => window.sent.push({ name, id: event.lastEventId, data: JSON.parse(event.data) }));
+          this.addEventListener(name, event =>
+            window.sent.push({ name, id: event.lastEventId, data: JSON.parse(event.data) }),
+          );
         }
       }
     };

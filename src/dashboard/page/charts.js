@@ -9,20 +9,27 @@ const charts = (() => {
   const TIME_STEPS = [5, 10, 15, 30, 60, 120, 180, 300, 600, 1800, 3600];
   const FONT = "11px system-ui, sans-serif";
   const style = name => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-  const element = (tag, className, text) => Object.assign(document.createElement(tag), className ? { className } : {}, text == null ? {} : { textContent: text });
+  const element = (tag, className, text) =>
+    Object.assign(
+      document.createElement(tag),
+      className ? { className } : {},
+      text == null ? {} : { textContent: text },
+    );
 
   // The handlers of which limit and slots in use are drawn while none is chosen, and the rows of the breakers' strips.
   const BUSIEST = 4;
   const STRIPS = 10;
   const FEW_STRIPS = 5;
 
-  const handlersOf = view => view.handler ? [view.handler] : [...view.dispatcher.handlers.values()];
+  const handlersOf = view => (view.handler ? [view.handler] : [...view.dispatcher.handlers.values()]);
   const sum = column => column.reduce((all, value) => all + (value ?? 0), 0);
 
   function worst(view, key) {
     const columns = handlersOf(view).map(handler => handler.track.of(key));
     if (columns.length === 1) return columns[0];
-    return view.times.map((_, i) => columns.reduce((worst, column) => column[i] == null || column[i] < worst ? worst : column[i], null));
+    return view.times.map((_, i) =>
+      columns.reduce((worst, column) => (column[i] == null || column[i] < worst ? worst : column[i]), null),
+    );
   }
 
   const line = (key, label, tone, more) => ({ label, tone, ...more, values: view => view.dispatcher.track.of(key) });
@@ -38,48 +45,89 @@ const charts = (() => {
       return [
         { label: "limit", tone: "part-1", step: true, values: () => limit },
         { label: "in flight", tone: "part-0", step: true, filled: true, values: () => busy },
-      ].map((line, i) => lane == null ? line : { ...line, lane, quiet: i === 0, pair: limit });
+      ].map((line, i) => (lane == null ? line : { ...line, lane, quiet: i === 0, pair: limit }));
     };
-    if (!lanes(view)) return [...view.dispatcher.handlers.values()].filter(handler => handler === (view.handler ?? handler)).flatMap(handler => of(handler));
-    return view.busiest.flatMap((handler, lane) => of(handler, lane).map(line => ({ ...line, label: `${handler.name}${line.quiet ? " limit" : ""}` })));
+    if (!lanes(view))
+      return [...view.dispatcher.handlers.values()]
+        .filter(handler => handler === (view.handler ?? handler))
+        .flatMap(handler => of(handler));
+    return view.busiest.flatMap((handler, lane) =>
+      of(handler, lane).map(line => ({ ...line, label: `${handler.name}${line.quiet ? " limit" : ""}` })),
+    );
   }
 
   // Handlers above each other: lines of several in one another's way cannot be followed.
-  const lanes = view => !view.handler && view.busiest.length > 1 ? view.busiest.map(({ name }) => name) : null;
+  const lanes = view => (!view.handler && view.busiest.length > 1 ? view.busiest.map(({ name }) => name) : null);
 
-  const aboutHandler = view => view.handler ? view.handler.name : view.dispatcher.handlers.size > 1 ? "the slowest handler of each second" : "";
+  const aboutHandler = view =>
+    view.handler ? view.handler.name : view.dispatcher.handlers.size > 1 ? "the slowest handler of each second" : "";
 
   const SPECS = [
     {
-      title: "Inbound by outcome", about: () => "stacked", format: words.rate, stack: true,
+      title: "Inbound by outcome",
+      about: () => "stacked",
+      format: words.rate,
+      stack: true,
       lines: () => [
-        line("completed", "completed", "good"), line("failed", "failed", "bad"), line("timed_out", "timed out", "part-5"),
-        line("rejected", "rejected", "warning"), line("shed", "shed", "part-3"), line("abandoned", "abandoned", "neutral"),
+        line("completed", "completed", "good"),
+        line("failed", "failed", "bad"),
+        line("timed_out", "timed out", "part-5"),
+        line("rejected", "rejected", "warning"),
+        line("shed", "shed", "part-3"),
+        line("abandoned", "abandoned", "neutral"),
       ],
     },
     {
-      title: "Throughput", about: () => "per second", format: words.rate,
+      title: "Throughput",
+      about: () => "per second",
+      format: words.rate,
       lines: () => [line("received", "received", "main"), line("completed", "completed", "good", { filled: true })],
     },
     {
-      title: "Queue length", about: () => "works waiting", format: words.number, lines: () => [line("queue", "queued", "part-0", { filled: true, step: true })],
+      title: "Queue length",
+      about: () => "works waiting",
+      format: words.number,
+      lines: () => [line("queue", "queued", "part-0", { filled: true, step: true })],
     },
     {
-      title: "Wait time", about: () => "from receipt to the first handler", format: words.millis,
+      title: "Wait time",
+      about: () => "from receipt to the first handler",
+      format: words.millis,
       lines: () => percentiles((view, p) => view.dispatcher.track.of(`wait_${p}_ms`)),
     },
     {
-      title: "Process time", about: aboutHandler, format: words.millis, lines: () => percentiles((view, p) => worst(view, `process_${p}_ms`)),
+      title: "Process time",
+      about: aboutHandler,
+      format: words.millis,
+      lines: () => percentiles((view, p) => worst(view, `process_${p}_ms`)),
     },
     {
-      title: "Limit and in flight", format: words.number, lines: slots, lanes,
-      about: view => view.handler?.name ?? (view.dispatcher.handlers.size > BUSIEST ? `the ${BUSIEST} busiest handlers` : ""),
+      title: "Limit and in flight",
+      format: words.number,
+      lines: slots,
+      lanes,
+      about: view =>
+        view.handler?.name ?? (view.dispatcher.handlers.size > BUSIEST ? `the ${BUSIEST} busiest handlers` : ""),
     },
     {
-      title: "Drop rate", about: () => "the share refused at the door", format: words.percent, top: 100,
+      title: "Drop rate",
+      about: () => "the share refused at the door",
+      format: words.percent,
+      top: 100,
       lines: () => [
-        { label: "drop rate", tone: "bad", filled: true, values: view => view.dispatcher.track.of("drop_rate").map(value => value == null ? null : value * 100) },
-        { label: "burst", tone: "warning", shade: true, format: words.onOff, values: view => view.dispatcher.track.of("burst") },
+        {
+          label: "drop rate",
+          tone: "bad",
+          filled: true,
+          values: view => view.dispatcher.track.of("drop_rate").map(value => (value == null ? null : value * 100)),
+        },
+        {
+          label: "burst",
+          tone: "warning",
+          shade: true,
+          format: words.onOff,
+          values: view => view.dispatcher.track.of("burst"),
+        },
       ],
     },
   ];
@@ -94,7 +142,7 @@ const charts = (() => {
   // Each above the sum of those before it; null where none has a value.
   function stacked(columns) {
     let below = columns[0].map(() => null);
-    return columns.map(column => below = below.map((sum, i) => column[i] == null ? sum : (sum ?? 0) + column[i]));
+    return columns.map(column => (below = below.map((sum, i) => (column[i] == null ? sum : (sum ?? 0) + column[i]))));
   }
 
   // The share of a lane's height that is drawn on.
@@ -104,7 +152,7 @@ const charts = (() => {
   function times(plot, splits, _, __, step) {
     const word = step >= 60 ? words.minute : words.time;
     const half = step >= 60 ? 16 : 24;
-    return splits.map(t => plot.valToPos(t, "x") + half > plot.over.clientWidth + PADDING ? "" : word(t * 1000));
+    return splits.map(t => (plot.valToPos(t, "x") + half > plot.over.clientWidth + PADDING ? "" : word(t * 1000)));
   }
 
   const ruler = document.createElement("canvas").getContext("2d");
@@ -121,7 +169,10 @@ const charts = (() => {
   function namesAxis(names, width) {
     const size = Math.min(150, width * 0.3);
     return {
-      size, grid: { show: false }, splits: () => names.map((_, i) => names.length - i - 0.5), filter: (_, splits) => splits,
+      size,
+      grid: { show: false },
+      splits: () => names.map((_, i) => names.length - i - 0.5),
+      filter: (_, splits) => splits,
       values: () => names.map(name => cut(name, size - 10)),
     };
   }
@@ -134,13 +185,19 @@ const charts = (() => {
       this.caption = this.figure.appendChild(element("figcaption"));
       this.moment = element("span", "moment soft");
       this.caption.append(element("div"), this.moment);
-      this.caption.firstChild.append(element("h3", null, title), " ", this.about = element("span", "soft"));
+      this.caption.firstChild.append(element("h3", null, title), " ", (this.about = element("span", "soft")));
       this.place = this.figure.appendChild(element("div", "plot"));
       this.place.tabIndex = 0;
       this.place.setAttribute("role", "group");
       this.place.setAttribute("aria-label", `${title}: chart over time; the values are in the list after it`);
       this.place.addEventListener("keydown", event => group.key(event));
-      this.place.addEventListener("mousemove", () => { group.pinned = null; }, true);
+      this.place.addEventListener(
+        "mousemove",
+        () => {
+          group.pinned = null;
+        },
+        true,
+      );
       this.legend = this.figure.appendChild(element("ul", "legend"));
       this.plot = null;
       this.drawnAs = null;
@@ -150,9 +207,17 @@ const charts = (() => {
     // As wide as its place: what a plot is made anew for.
     options(height, axes) {
       const group = this.group;
-      const axis = { stroke: style("soft"), font: FONT, grid: { stroke: style("grid"), width: 1 }, ticks: { show: false } };
+      const axis = {
+        stroke: style("soft"),
+        font: FONT,
+        grid: { stroke: style("grid"), width: 1 },
+        ticks: { show: false },
+      };
       return {
-        width: this.place.clientWidth, height, legend: { show: false }, padding: [8, PADDING, 0, 0],
+        width: this.place.clientWidth,
+        height,
+        legend: { show: false },
+        padding: [8, PADDING, 0, 0],
         cursor: { sync: { key: "all" }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
         axes: [
           { ...axis, size: 22, gap: 4, space: 60, incrs: TIME_STEPS, values: times },
@@ -183,15 +248,24 @@ const charts = (() => {
     draw(view) {
       const { spec } = this;
       this.about.textContent = spec.about(view);
-      this.lines = spec.lines(view).map(line => ({ ...line, format: line.format ?? spec.format, column: line.values(view).slice() }));
+      this.lines = spec
+        .lines(view)
+        .map(line => ({ ...line, format: line.format ?? spec.format, column: line.values(view).slice() }));
       const shown = this.lines.filter(line => !line.shade && !this.hidden.has(line.label));
       const columns = shown.map(line => line.column);
       // Lower ones of a stack are painted over higher ones.
-      const data = [view.times.map(t => t / 1000), ...(spec.stack && columns.length > 0 ? stacked(columns).reverse() : columns)];
+      const data = [
+        view.times.map(t => t / 1000),
+        ...(spec.stack && columns.length > 0 ? stacked(columns).reverse() : columns),
+      ];
       this.range = [view.from / 1000, view.to / 1000];
       this.lanes = spec.lanes?.(view) ?? null;
       if (this.lanes) this.lay(shown, data);
-      const looks = JSON.stringify(this.lines.map(({ label, tone, filled }) => [label, tone, filled, this.hidden.has(label)]).concat(this.lanes, this.place.clientWidth));
+      const looks = JSON.stringify(
+        this.lines
+          .map(({ label, tone, filled }) => [label, tone, filled, this.hidden.has(label)])
+          .concat(this.lanes, this.place.clientWidth),
+      );
       if (looks === this.drawnAs) {
         this.plot.setData(data);
       } else {
@@ -203,25 +277,54 @@ const charts = (() => {
 
     // Into lanes of the same scale.
     lay(shown, data) {
-      const highest = shown.reduce((all, { column }) => column.reduce((highest, value) => value > highest ? value : highest, all), 1);
-      this.about.textContent = [this.spec.about(this.group.view), `in flight below limit, 0 to ${words.number(highest)}`].filter(Boolean).join(": ");
+      const highest = shown.reduce(
+        (all, { column }) => column.reduce((highest, value) => (value > highest ? value : highest), all),
+        1,
+      );
+      this.about.textContent = [
+        this.spec.about(this.group.view),
+        `in flight below limit, 0 to ${words.number(highest)}`,
+      ]
+        .filter(Boolean)
+        .join(": ");
       shown.forEach(({ column, lane }, i) => {
-        data[i + 1] = column.map(value => value == null ? null : this.lanes.length - 1 - lane + LANE * value / highest);
+        data[i + 1] = column.map(value =>
+          value == null ? null : this.lanes.length - 1 - lane + (LANE * value) / highest,
+        );
       });
     }
 
     options(shown) {
       const { spec, lanes } = this;
-      const options = super.options(HEIGHT, lanes ? namesAxis(lanes, this.place.clientWidth) : {
-        space: 30, values: (_, splits) => splits.map(split => split == null ? "" : spec.format(split)),
-      });
-      const top = highest => lanes?.length ?? spec.top ?? Math.max(roundUp(Math.max(highest ?? 0, 1e-9) * 1.05), spec.format === words.millis ? 1 : 5);
-      options.scales = { x: { time: true, range: () => this.range }, y: { range: (_, __, highest) => [0, top(highest)] } };
+      const options = super.options(
+        HEIGHT,
+        lanes
+          ? namesAxis(lanes, this.place.clientWidth)
+          : {
+              space: 30,
+              values: (_, splits) => splits.map(split => (split == null ? "" : spec.format(split))),
+            },
+      );
+      const top = highest =>
+        lanes?.length ??
+        spec.top ??
+        Math.max(roundUp(Math.max(highest ?? 0, 1e-9) * 1.05), spec.format === words.millis ? 1 : 5);
+      options.scales = {
+        x: { time: true, range: () => this.range },
+        y: { range: (_, __, highest) => [0, top(highest)] },
+      };
       const stepped = uPlot.paths.stepped({ align: 1 });
-      options.series = [{}, ...shown.map(({ tone, filled, lane, step }) => ({
-        stroke: style(tone), width: spec.stack ? 0 : lanes ? 1 : 1.5, fillTo: lanes ? lanes.length - 1 - lane : 0, paths: step || spec.stack ? stepped : undefined,
-        fill: spec.stack ? style(tone) : filled ? `${style(tone)}2e` : undefined, points: { show: false },
-      }))];
+      options.series = [
+        {},
+        ...shown.map(({ tone, filled, lane, step }) => ({
+          stroke: style(tone),
+          width: spec.stack ? 0 : lanes ? 1 : 1.5,
+          fillTo: lanes ? lanes.length - 1 - lane : 0,
+          paths: step || spec.stack ? stepped : undefined,
+          fill: spec.stack ? style(tone) : filled ? `${style(tone)}2e` : undefined,
+          points: { show: false },
+        })),
+      ];
       options.cursor.points.show = !spec.stack && !lanes;
       options.hooks.drawClear = [plot => this.shade(plot)];
       return options;
@@ -229,7 +332,11 @@ const charts = (() => {
 
     // Behind the lines, where a state holds.
     shade(plot) {
-      const { ctx, bbox, data: [times] } = plot;
+      const {
+        ctx,
+        bbox,
+        data: [times],
+      } = plot;
       for (const { tone, column, label } of this.lines.filter(line => line.shade && !this.hidden.has(line.label))) {
         ctx.fillStyle = `${style(tone)}59`;
         column.forEach((on, i) => {
@@ -281,17 +388,32 @@ const charts = (() => {
     }
 
     draw(view) {
-      const all = [...view.dispatcher.handlers.values()].filter(handler => handler.track.of("circuit").some(state => state != null)).sort((a, b) => words.order(a.name, b.name));
+      const all = [...view.dispatcher.handlers.values()]
+        .filter(handler => handler.track.of("circuit").some(state => state != null))
+        .sort((a, b) => words.order(a.name, b.name));
       const opened = handler => handler.track.of("circuit").findLastIndex(state => state > 0);
       const troubled = all.filter(handler => opened(handler) >= 0).sort((a, b) => opened(b) - opened(a));
       const rest = all.filter(handler => opened(handler) < 0);
-      const told = all.length <= STRIPS ? all : [...troubled.slice(0, STRIPS).sort((a, b) => words.order(a.name, b.name)), ...rest].slice(0, Math.min(STRIPS, Math.max(FEW_STRIPS, troubled.length)));
-      this.rows = (view.handler ? [view.handler] : told).map(({ name, track }) => ({ name, states: track.of("circuit").slice() }));
+      const told =
+        all.length <= STRIPS
+          ? all
+          : [...troubled.slice(0, STRIPS).sort((a, b) => words.order(a.name, b.name)), ...rest].slice(
+              0,
+              Math.min(STRIPS, Math.max(FEW_STRIPS, troubled.length)),
+            );
+      this.rows = (view.handler ? [view.handler] : told).map(({ name, track }) => ({
+        name,
+        states: track.of("circuit").slice(),
+      }));
       const left = view.handler ? 0 : all.length - this.rows.length;
       const leftTroubled = view.handler ? 0 : Math.max(0, troubled.length - this.rows.length);
-      this.about.textContent = view.handler ? view.handler.name
-        : left > 0 ? `${troubled.length > 0 ? "those that opened last, and " : ""}${words.count(left, "other")}, ${leftTroubled === 0 ? "closed all the time" : `${leftTroubled} of which opened, too`}`
-        : all.length > 0 && troubled.length === 0 ? "closed all the time" : "";
+      this.about.textContent = view.handler
+        ? view.handler.name
+        : left > 0
+          ? `${troubled.length > 0 ? "those that opened last, and " : ""}${words.count(left, "other")}, ${leftTroubled === 0 ? "closed all the time" : `${leftTroubled} of which opened, too`}`
+          : all.length > 0 && troubled.length === 0
+            ? "closed all the time"
+            : "";
       this.range = [view.from / 1000, view.to / 1000];
       const times = view.times.map(t => t / 1000);
       const data = [times, times.map(() => null)];
@@ -313,7 +435,13 @@ const charts = (() => {
 
     options() {
       const count = Math.max(this.rows.length, 1);
-      const options = super.options(Math.max(HEIGHT, count * 20 + 30), namesAxis(this.rows.map(({ name }) => name), this.place.clientWidth));
+      const options = super.options(
+        Math.max(HEIGHT, count * 20 + 30),
+        namesAxis(
+          this.rows.map(({ name }) => name),
+          this.place.clientWidth,
+        ),
+      );
       options.scales = { x: { time: true, range: () => this.range }, y: { range: () => [0, count] } };
       options.series = [{}, { points: { show: false } }];
       options.cursor.points.show = false;
@@ -322,10 +450,18 @@ const charts = (() => {
     }
 
     paint(plot) {
-      const { ctx, bbox, data: [times] } = plot;
+      const {
+        ctx,
+        bbox,
+        data: [times],
+      } = plot;
       const row = bbox.height / Math.max(this.rows.length, 1);
       const height = Math.min(row, 36 * devicePixelRatio);
-      const LOOKS = [{ tone: style("good"), share: 0.12 }, { tone: style("warning"), share: 0.45 }, { tone: style("bad"), share: 0.8 }];
+      const LOOKS = [
+        { tone: style("good"), share: 0.12 },
+        { tone: style("warning"), share: 0.45 },
+        { tone: style("bad"), share: 0.8 },
+      ];
       const end = Math.min(bbox.left + bbox.width, Math.ceil(plot.valToPos(times.at(-1) ?? 0, "x", true)));
       ctx.save();
       this.rows.forEach(({ states }, n) => {
@@ -338,7 +474,7 @@ const charts = (() => {
             const right = i + 1 < states.length ? plot.valToPos(times[i + 1], "x", true) : end;
             const { tone, share } = LOOKS[state];
             ctx.fillStyle = tone;
-            if (right > left) ctx.fillRect(left, middle - height * share / 2, right - left, height * share);
+            if (right > left) ctx.fillRect(left, middle - (height * share) / 2, right - left, height * share);
           }
           from = i + 1;
         });
@@ -349,7 +485,9 @@ const charts = (() => {
     tell(i, moment) {
       this.moment.textContent = moment;
       const states = this.rows.map(({ states }) => states.at(i));
-      this.values.forEach(({ value }, state) => { value.textContent = words.number(states.filter(other => other === state).length); });
+      this.values.forEach(({ value }, state) => {
+        value.textContent = words.number(states.filter(other => other === state).length);
+      });
     }
   }
 
@@ -379,8 +517,16 @@ const charts = (() => {
       const wanted = Math.min(BUSIEST, dispatcher.handlers.size);
       const stale = !(times.at(-1) - this.chosenAt < 30_000);
       if (stale || known.length < wanted || this.chosenOf !== dispatcher.id) {
-        const work = new Map([...dispatcher.handlers].map(([name, { track }]) => [name, sum(track.of("in_flight")) + sum(track.of("completed"))]));
-        this.busiest = [...work.keys()].sort((a, b) => work.get(b) - work.get(a)).slice(0, BUSIEST).sort(words.order);
+        const work = new Map(
+          [...dispatcher.handlers].map(([name, { track }]) => [
+            name,
+            sum(track.of("in_flight")) + sum(track.of("completed")),
+          ]),
+        );
+        this.busiest = [...work.keys()]
+          .sort((a, b) => work.get(b) - work.get(a))
+          .slice(0, BUSIEST)
+          .sort(words.order);
         this.chosenAt = times.at(-1);
         this.chosenOf = dispatcher.id;
       }
@@ -418,10 +564,20 @@ const charts = (() => {
 
     key(event) {
       const { times, from } = this.view;
-      const first = Math.max(times.findIndex(t => t >= from), 0);
+      const first = Math.max(
+        times.findIndex(t => t >= from),
+        0,
+      );
       const last = times.length - 1;
       const now = this.index ?? last;
-      const to = { ArrowLeft: now - 1, ArrowRight: now + 1, PageUp: now - 30, PageDown: now + 30, Home: first, End: last }[event.key];
+      const to = {
+        ArrowLeft: now - 1,
+        ArrowRight: now + 1,
+        PageUp: now - 30,
+        PageDown: now + 30,
+        Home: first,
+        End: last,
+      }[event.key];
       if (event.key === "Escape") this.point(null);
       if (to === undefined) return;
       event.preventDefault();
@@ -432,7 +588,7 @@ const charts = (() => {
       this.pinned = t;
       const { times, from, to } = this.view;
       for (const { plot } of this.all) {
-        const left = t == null ? -10 : plot.bbox.width / devicePixelRatio * (t - from) / (to - from);
+        const left = t == null ? -10 : ((plot.bbox.width / devicePixelRatio) * (t - from)) / (to - from);
         plot.setCursor({ left, top: t == null ? -10 : 1 }, true, false);
       }
       this.index = t == null ? null : times.findLastIndex(other => other <= t);

@@ -34,11 +34,18 @@ const decisions = (() => {
     recall(times, dispatcher) {
       dispatcher.handlers.forEach(handler => {
         const circuit = handler.track.of("circuit");
-        const changes = [...circuit.keys()].filter(i => i > 0 && circuit[i] != null && circuit[i - 1] != null && circuit[i] !== circuit[i - 1]);
+        const changes = [...circuit.keys()].filter(
+          i => i > 0 && circuit[i] != null && circuit[i - 1] != null && circuit[i] !== circuit[i - 1],
+        );
         // The last one is told in words.
         if (handler.last.circuit_ago_s != null) changes.pop();
         for (const i of changes.slice(-KEPT)) {
-          this.add({ t: times[i], kind: "breaker", handler: handler.name, text: `went from ${words.circuit(circuit[i - 1])} to ${words.circuit(circuit[i])}` });
+          this.add({
+            t: times[i],
+            kind: "breaker",
+            handler: handler.name,
+            text: `went from ${words.circuit(circuit[i - 1])} to ${words.circuit(circuit[i])}`,
+          });
         }
       });
     }
@@ -47,16 +54,25 @@ const decisions = (() => {
       const before = this.known;
       const now = { state: told.state, admission: gist(told.admission), handlers: new Map() };
       if (before && before.state !== now.state) {
-        this.add({ t, kind: "dispatcher", text: `went from ${before.state.replace("-", " ")} to ${now.state.replace("-", " ")}` });
+        this.add({
+          t,
+          kind: "dispatcher",
+          text: `went from ${before.state.replace("-", " ")} to ${now.state.replace("-", " ")}`,
+        });
       }
       if (before?.admission !== now.admission) this.add({ t, kind: "regulator", text: told.admission });
       for (const handler of told.handlers) {
         const known = before?.handlers.get(handler.name);
-        if (before && handler.handlers > 0 && !known?.here) this.add({ t, kind: "joined", handler: handler.name, text: "joined" });
+        if (before && handler.handlers > 0 && !known?.here)
+          this.add({ t, kind: "joined", handler: handler.name, text: "joined" });
         if (known?.here && handler.handlers === 0) this.add({ t, kind: "left", handler: handler.name, text: "left" });
         this.#decided(t, "limit", handler.name, handler.limit_why, handler.limit_ago_s, known?.limit);
         this.#decided(t, "breaker", handler.name, handler.circuit_why, handler.circuit_ago_s, known?.circuit);
-        now.handlers.set(handler.name, { here: handler.handlers > 0, limit: handler.limit_ago_s, circuit: handler.circuit_ago_s });
+        now.handlers.set(handler.name, {
+          here: handler.handlers > 0,
+          limit: handler.limit_ago_s,
+          circuit: handler.circuit_ago_s,
+        });
       }
       before?.handlers.forEach((known, name) => {
         if (known.here && !now.handlers.has(name)) this.add({ t, kind: "left", handler: name, text: "left" });
@@ -77,7 +93,14 @@ const decisions = (() => {
     }
   }
 
-  const KINDS = { limit: "throttle", breaker: "breaker", regulator: "regulator", dispatcher: "dispatcher", joined: "handler", left: "handler" };
+  const KINDS = {
+    limit: "throttle",
+    breaker: "breaker",
+    regulator: "regulator",
+    dispatcher: "dispatcher",
+    joined: "handler",
+    left: "handler",
+  };
 
   return { Log, kind: entry => KINDS[entry.kind] };
 })();

@@ -10,7 +10,7 @@ const model = (() => {
     }
 
     of(key) {
-      return this.series[key] ??= new Array(this.length).fill(null);
+      return (this.series[key] ??= new Array(this.length).fill(null));
     }
 
     push(now) {
@@ -41,7 +41,16 @@ const model = (() => {
     constructor(name, track) {
       this.name = name;
       this.track = track;
-      this.last = { handlers: 0, now: {}, stuck: 0, circuit_opened: 0, limit_why: "", limit_ago_s: null, circuit_why: "", circuit_ago_s: null };
+      this.last = {
+        handlers: 0,
+        now: {},
+        stuck: 0,
+        circuit_opened: 0,
+        limit_why: "",
+        limit_ago_s: null,
+        circuit_why: "",
+        circuit_ago_s: null,
+      };
       this.seen = 0;
       this.gone = true;
     }
@@ -52,7 +61,11 @@ const model = (() => {
     }
 
     copy() {
-      return Object.assign(new Handler(this.name, this.track.copy()), { last: this.last, seen: this.seen, gone: this.gone });
+      return Object.assign(new Handler(this.name, this.track.copy()), {
+        last: this.last,
+        seen: this.seen,
+        gone: this.gone,
+      });
     }
   }
 
@@ -68,7 +81,11 @@ const model = (() => {
     }
 
     copy() {
-      const copy = Object.assign(new Dispatcher(this.id, this.name, this.track.copy()), { last: this.last, seen: this.seen, gone: this.gone });
+      const copy = Object.assign(new Dispatcher(this.id, this.name, this.track.copy()), {
+        last: this.last,
+        seen: this.seen,
+        gone: this.gone,
+      });
       this.handlers.forEach((handler, name) => copy.handlers.set(name, handler.copy()));
       return copy;
     }
@@ -100,10 +117,18 @@ const model = (() => {
       const { boot, sequence } = read(id);
       const other = this.boot !== null && this.boot !== boot;
       this.clear();
-      Object.assign(this, { boot, sequence, version: data.version, interval: data.interval_ms, kept: data.kept, times: data.t });
+      Object.assign(this, {
+        boot,
+        sequence,
+        version: data.version,
+        interval: data.interval_ms,
+        kept: data.kept,
+        times: data.t,
+      });
       for (const { id, name, series, handlers } of data.dispatchers) {
         const dispatcher = new Dispatcher(id, name, Track.of(series, this.times.length));
-        for (const handler of handlers) dispatcher.handlers.set(handler.name, new Handler(handler.name, Track.of(handler.series, this.times.length)));
+        for (const handler of handlers)
+          dispatcher.handlers.set(handler.name, new Handler(handler.name, Track.of(handler.series, this.times.length)));
         dispatcher.seen = this.times[dispatcher.track.of("received").findLastIndex(value => value != null)] ?? 0;
         this.dispatchers.set(id, dispatcher);
       }
@@ -130,13 +155,16 @@ const model = (() => {
       }
       this.dispatchers.forEach(dispatcher => {
         dispatcher.gone = true;
-        dispatcher.handlers.forEach(handler => { handler.gone = true; });
+        dispatcher.handlers.forEach(handler => {
+          handler.gone = true;
+        });
       });
       this.leftOff = { dispatchers: 0, handlers: 0, ...tick.left_off };
       for (const told of tick.dispatchers) {
         const dispatcher = this.#dispatcher(told);
         Object.assign(dispatcher, { name: told.name, last: told, seen: tick.t, gone: false });
-        for (const of of told.handlers) Object.assign(this.#handler(dispatcher, of), { last: of, seen: tick.t, gone: false });
+        for (const of of told.handlers)
+          Object.assign(this.#handler(dispatcher, of), { last: of, seen: tick.t, gone: false });
       }
       this.#forget();
     }
@@ -163,7 +191,8 @@ const model = (() => {
     }
 
     #handler(dispatcher, { name }) {
-      if (!dispatcher.handlers.has(name)) dispatcher.handlers.set(name, new Handler(name, new Track(this.times.length)));
+      if (!dispatcher.handlers.has(name))
+        dispatcher.handlers.set(name, new Handler(name, new Track(this.times.length)));
       return dispatcher.handlers.get(name);
     }
 
@@ -177,7 +206,8 @@ const model = (() => {
           dispatcher.handlers.forEach(handler => handler.track.forget(old));
         });
       }
-      const runOut = ({ gone, track }) => gone && Object.values(track.series).every(column => column.every(value => value == null));
+      const runOut = ({ gone, track }) =>
+        gone && Object.values(track.series).every(column => column.every(value => value == null));
       this.dispatchers.forEach((dispatcher, id) => {
         if (runOut(dispatcher)) this.dispatchers.delete(id);
         dispatcher.handlers.forEach((handler, name) => {
@@ -188,7 +218,12 @@ const model = (() => {
 
     copy() {
       const copy = Object.assign(new Model(), {
-        boot: this.boot, sequence: this.sequence, version: this.version, interval: this.interval, kept: this.kept, times: this.times.slice(),
+        boot: this.boot,
+        sequence: this.sequence,
+        version: this.version,
+        interval: this.interval,
+        kept: this.kept,
+        times: this.times.slice(),
         leftOff: this.leftOff,
       });
       this.dispatchers.forEach((dispatcher, id) => copy.dispatchers.set(id, dispatcher.copy()));

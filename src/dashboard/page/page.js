@@ -49,7 +49,11 @@ const dashboard = (() => {
   function chosen() {
     const all = named();
     const wanted = choice();
-    return all.find(({ dispatcher, nth }) => dispatcher.name === wanted.dispatcher && nth === wanted.nth) ?? all.find(({ dispatcher }) => !dispatcher.gone) ?? all[0];
+    return (
+      all.find(({ dispatcher, nth }) => dispatcher.name === wanted.dispatcher && nth === wanted.nth) ??
+      all.find(({ dispatcher }) => !dispatcher.gone) ??
+      all[0]
+    );
   }
 
   const view = byId("view");
@@ -68,7 +72,10 @@ const dashboard = (() => {
 
   function show() {
     badge(byId("connection-badge"), paused ? { level: "none", short: "paused" } : connection);
-    set(byId("connection-words"), paused ? `at ${words.time(shown().newest)}; collecting goes on. ${connection.words}` : connection.words);
+    set(
+      byId("connection-words"),
+      paused ? `at ${words.time(shown().newest)}; collecting goes on. ${connection.words}` : connection.words,
+    );
     const { version } = shown();
     set(byId("version"), version);
     const one = chosen();
@@ -87,9 +94,18 @@ const dashboard = (() => {
 
   function notice(one) {
     const { dispatchers, handlers } = shown().leftOff;
-    const more = [[dispatchers, "dispatcher"], [handlers, "handler"]].filter(([n]) => n > 0).map(([n, what]) => words.count(n, what));
-    const text = !one && live.boot !== null ? "No dispatcher yet. One that starts is shown here by itself."
-      : more.length > 0 ? `There are too many to tell of: ${more.join(" and ")} more.` : "";
+    const more = [
+      [dispatchers, "dispatcher"],
+      [handlers, "handler"],
+    ]
+      .filter(([n]) => n > 0)
+      .map(([n, what]) => words.count(n, what));
+    const text =
+      !one && live.boot !== null
+        ? "No dispatcher yet. One that starts is shown here by itself."
+        : more.length > 0
+          ? `There are too many to tell of: ${more.join(" and ")} more.`
+          : "";
     byId("notice").classList.toggle("alone", !one);
     byId("notice").hidden = text === "";
     set(byId("notice"), text);
@@ -150,14 +166,20 @@ const dashboard = (() => {
     });
   }
 
-  const worstOf = (dispatcher, key) => [...dispatcher.handlers.values()].filter(handler => handler.here)
-    .reduce((worst, { last }) => last.now[key] == null || last.now[key] < worst ? worst : last.now[key], null);
-  const sumOf = (dispatcher, key) => [...dispatcher.handlers.values()].filter(handler => handler.here)
-    .reduce((sum, { last }) => last.now[key] == null ? sum : (sum ?? 0) + last.now[key], null);
+  const worstOf = (dispatcher, key) =>
+    [...dispatcher.handlers.values()]
+      .filter(handler => handler.here)
+      .reduce((worst, { last }) => (last.now[key] == null || last.now[key] < worst ? worst : last.now[key]), null);
+  const sumOf = (dispatcher, key) =>
+    [...dispatcher.handlers.values()]
+      .filter(handler => handler.here)
+      .reduce((sum, { last }) => (last.now[key] == null ? sum : (sum ?? 0) + last.now[key]), null);
 
   function showHealth({ dispatcher, label }) {
     const disconnected = connection.level === "bad" && !paused;
-    const health = disconnected ? { level: "bad", short: "disconnected", long: `This is how it was at ${words.time(shown().newest)}.` } : words.health(dispatcher);
+    const health = disconnected
+      ? { level: "bad", short: "disconnected", long: `This is how it was at ${words.time(shown().newest)}.` }
+      : words.health(dispatcher);
     set(byId("dispatcher-name"), label);
     badge(byId("health-badge"), health);
     set(byId("health-words"), health.long);
@@ -183,13 +205,26 @@ const dashboard = (() => {
     figures.forEach(([, value], i) => set(place.children[i].lastChild, dispatcher.gone ? words.NOTHING : value));
     const reasons = Object.entries(by).map(([name, rate]) => `${words.reason(name)} ${words.rate(rate)}`);
     if (now.shed > 0) reasons.push(`shed from the queue ${words.rate(now.shed)}`);
-    const sums = [["received", totals.received], ["completed", totals.completed], ["failed", totals.failed], ["timed out", totals.timed_out],
-      ["rejected", totals.rejected], ["shed", totals.shed], ["abandoned", totals.abandoned]]
-      .filter(([, value]) => value > 0).map(([name, value]) => `${words.number(value)} ${name}`);
-    set(byId("reasons"), [
-      reasons.length > 0 ? `Refused now: ${reasons.join(", ")}.` : "",
-      sums.length > 0 ? `Since the start: ${sums.join(", ")}.` : "",
-    ].filter(Boolean).join(" "));
+    const sums = [
+      ["received", totals.received],
+      ["completed", totals.completed],
+      ["failed", totals.failed],
+      ["timed out", totals.timed_out],
+      ["rejected", totals.rejected],
+      ["shed", totals.shed],
+      ["abandoned", totals.abandoned],
+    ]
+      .filter(([, value]) => value > 0)
+      .map(([name, value]) => `${words.number(value)} ${name}`);
+    set(
+      byId("reasons"),
+      [
+        reasons.length > 0 ? `Refused now: ${reasons.join(", ")}.` : "",
+        sums.length > 0 ? `Since the start: ${sums.join(", ")}.` : "",
+      ]
+        .filter(Boolean)
+        .join(" "),
+    );
     announce(`${label}: ${health.short}`);
     document.title = `${health.level === "good" ? "" : "▲ "}${label}: ${health.short} – Kanaloa`;
   }
@@ -214,7 +249,16 @@ const dashboard = (() => {
   function showTable(dispatcher, handler) {
     const { all, shown: some } = handlers.show({ dispatcher, handler });
     byId("filter-label").hidden = all < 6 && byId("filter").value === "";
-    set(byId("handlers-note"), all === 0 ? "No handlers." : some < all ? `${some} of ${words.count(all, "handler")}` : all > 1 ? "A click on a row shows that handler in the charts." : "");
+    set(
+      byId("handlers-note"),
+      all === 0
+        ? "No handlers."
+        : some < all
+          ? `${some} of ${words.count(all, "handler")}`
+          : all > 1
+            ? "A click on a row shows that handler in the charts."
+            : "",
+    );
   }
 
   const DECIDED_LAST = 4;
@@ -223,53 +267,84 @@ const dashboard = (() => {
   function showDecisions(dispatcher, handler) {
     const at = dispatcher.seen;
     const told = [...dispatcher.handlers.values()].filter(other => other.here);
-    const recent = key => (a, b) => (a.last[key] ?? Infinity) - (b.last[key] ?? Infinity) || words.order(a.name, b.name);
-    const pick = key => handler ? [handler].filter(({ last }) => last[key.replace("ago_s", "why")] !== "")
-      : told.filter(({ last }) => last[key] != null).sort(recent(key)).slice(0, DECIDED_LAST);
+    const recent = key => (a, b) =>
+      (a.last[key] ?? Infinity) - (b.last[key] ?? Infinity) || words.order(a.name, b.name);
+    const pick = key =>
+      handler
+        ? [handler].filter(({ last }) => last[key.replace("ago_s", "why")] !== "")
+        : told
+            .filter(({ last }) => last[key] != null)
+            .sort(recent(key))
+            .slice(0, DECIDED_LAST);
     const lines = (key, why, none) => {
       const picked = pick(key);
       if (picked.length === 0) return [[none, ""]];
-      return picked.map(({ name, last }) => [last[why], last[key] == null ? "" : words.ago(last[key]), handler ? null : name]);
+      return picked.map(({ name, last }) => [
+        last[why],
+        last[key] == null ? "" : words.ago(last[key]),
+        handler ? null : name,
+      ]);
     };
     const all = [
       ["Regulator", "what is let in", [[dispatcher.last.admission, ""]]],
-      ["Throttle", handler ? handler.name : "concurrency limits", lines("limit_ago_s", "limit_why", "No limit has changed yet.")],
-      ["Circuit breaker", handler ? handler.name : "per handler", lines("circuit_ago_s", "circuit_why", told.length > 0 ? "All closed since the start." : "No handlers.")],
+      [
+        "Throttle",
+        handler ? handler.name : "concurrency limits",
+        lines("limit_ago_s", "limit_why", "No limit has changed yet."),
+      ],
+      [
+        "Circuit breaker",
+        handler ? handler.name : "per handler",
+        lines("circuit_ago_s", "circuit_why", told.length > 0 ? "All closed since the start." : "No handlers."),
+      ],
     ];
-    byId("decisions").replaceChildren(...all.map(([name, about, lines]) => {
-      const box = document.createElement("div");
-      const term = box.appendChild(document.createElement("dt"));
-      term.append(name, " ");
-      term.appendChild(document.createElement("small")).textContent = about;
-      for (const [text, ago, of] of lines) {
-        const line = box.appendChild(document.createElement("dd"));
-        if (of != null) line.append(nameOf(of), " ");
-        line.append(text, " ");
-        line.appendChild(document.createElement("small")).textContent = ago;
-      }
-      return box;
-    }));
-    set(byId("decisions-note"), !handler && told.length > DECIDED_LAST ? `Of each, the ${DECIDED_LAST} latest; choose a handler to see its own.` : "");
+    byId("decisions").replaceChildren(
+      ...all.map(([name, about, lines]) => {
+        const box = document.createElement("div");
+        const term = box.appendChild(document.createElement("dt"));
+        term.append(name, " ");
+        term.appendChild(document.createElement("small")).textContent = about;
+        for (const [text, ago, of] of lines) {
+          const line = box.appendChild(document.createElement("dd"));
+          if (of != null) line.append(nameOf(of), " ");
+          line.append(text, " ");
+          line.appendChild(document.createElement("small")).textContent = ago;
+        }
+        return box;
+      }),
+    );
+    set(
+      byId("decisions-note"),
+      !handler && told.length > DECIDED_LAST
+        ? `Of each, the ${DECIDED_LAST} latest; choose a handler to see its own.`
+        : "",
+    );
     showLog(dispatcher, handler);
   }
 
   function showLog(dispatcher, handler) {
-    const entries = (logOf(dispatcher.id)?.entries ?? []).filter(entry => !handler || entry.handler == null || entry.handler === handler.name).slice(0, LOGS_SHOWN);
+    const entries = (logOf(dispatcher.id)?.entries ?? [])
+      .filter(entry => !handler || entry.handler == null || entry.handler === handler.name)
+      .slice(0, LOGS_SHOWN);
     const place = byId("log");
     const looks = JSON.stringify(entries);
     if (place.looks === looks) return;
     place.looks = looks;
-    place.replaceChildren(...entries.map(entry => {
-      const item = document.createElement("li");
-      const cell = (tag, className, text) => Object.assign(item.appendChild(document.createElement(tag)), { className, textContent: text });
-      cell("time", "", words.time(entry.t)).dateTime = new Date(entry.t).toISOString();
-      cell("span", `kind ${entry.kind}`, decisions.kind(entry));
-      const text = cell("span", "text", "");
-      if (entry.handler != null) text.append(nameOf(entry.handler));
-      text.append(`${entry.handler != null ? " " : ""}${entry.text}`);
-      if (entry.times > 1) text.appendChild(document.createElement("small")).textContent = ` and ${entry.times - 1} before`;
-      return item;
-    }));
+    place.replaceChildren(
+      ...entries.map(entry => {
+        const item = document.createElement("li");
+        const cell = (tag, className, text) =>
+          Object.assign(item.appendChild(document.createElement(tag)), { className, textContent: text });
+        cell("time", "", words.time(entry.t)).dateTime = new Date(entry.t).toISOString();
+        cell("span", `kind ${entry.kind}`, decisions.kind(entry));
+        const text = cell("span", "text", "");
+        if (entry.handler != null) text.append(nameOf(entry.handler));
+        text.append(`${entry.handler != null ? " " : ""}${entry.text}`);
+        if (entry.times > 1)
+          text.appendChild(document.createElement("small")).textContent = ` and ${entry.times - 1} before`;
+        return item;
+      }),
+    );
   }
 
   // ## When it is shown: never while it is paused or nobody looks, and at most once a frame.
@@ -295,7 +370,11 @@ const dashboard = (() => {
   byId("window").addEventListener("change", show);
   byId("handler").addEventListener("change", event => {
     const { dispatcher, nth } = chosen();
-    choose({ dispatcher: dispatcher.name, nth, handler: event.target.value === "" ? null : event.target.value.slice(1) });
+    choose({
+      dispatcher: dispatcher.name,
+      nth,
+      handler: event.target.value === "" ? null : event.target.value.slice(1),
+    });
   });
   byId("filter").addEventListener("input", event => {
     handlers.filterBy(event.target.value);
@@ -322,13 +401,14 @@ const dashboard = (() => {
     source = new EventSource("events");
     alive = performance.now();
     retrying = false;
-    const on = (name, take) => source.addEventListener(name, event => {
-      alive = performance.now();
-      retrying = false;
-      take(JSON.parse(event.data), event.lastEventId);
-      if (connection.short !== "live") connected("good", "live");
-      update();
-    });
+    const on = (name, take) =>
+      source.addEventListener(name, event => {
+        alive = performance.now();
+        retrying = false;
+        take(JSON.parse(event.data), event.lastEventId);
+        if (connection.short !== "live") connected("good", "live");
+        update();
+      });
     on("history", (data, id) => {
       if (live.history(data, id)) {
         logs.clear();
@@ -345,7 +425,11 @@ const dashboard = (() => {
   }
 
   function lost() {
-    connected("bad", "reconnecting…", live.newest ? `Last heard of at ${words.time(live.newest)}.` : "No answer from the server.");
+    connected(
+      "bad",
+      "reconnecting…",
+      live.newest ? `Last heard of at ${words.time(live.newest)}.` : "No answer from the server.",
+    );
     // A browser tries again by itself unless it was answered with an error.
     retrying = source.readyState === EventSource.CONNECTING;
     if (source.readyState === EventSource.CLOSED) setTimeout(open, AGAIN_MS);
@@ -362,7 +446,7 @@ const dashboard = (() => {
     for (const told of tick?.dispatchers ?? []) {
       let log = logs.get(told.id);
       if (!log) {
-        logs.set(told.id, log = new decisions.Log());
+        logs.set(told.id, (log = new decisions.Log()));
         log.recall(live.times, live.dispatchers.get(told.id));
       }
       log.observe(tick.t, told);

@@ -6,10 +6,20 @@ const table = (() => {
   const now = (key, title, label, format) => ({ title, label, format, value: ({ last }) => last.now[key] });
   const COLUMNS = [
     { label: "Handler", title: "name", value: ({ name }) => name, text: true },
-    { label: "State", title: "what it does now", value: handler => `${SEVERITY[words.doing(handler).level]}${words.doing(handler).short}`, text: true },
+    {
+      label: "State",
+      title: "what it does now",
+      value: handler => `${SEVERITY[words.doing(handler).level]}${words.doing(handler).short}`,
+      text: true,
+    },
     now("limit", "how many works it gets at the same time at most", "Limit", words.number),
     now("in_flight", "works it has now", "In flight", words.number),
-    { label: "Stuck", title: "of these, the ones the breaker does not wait for any more", value: ({ last }) => last.stuck, format: words.number },
+    {
+      label: "Stuck",
+      title: "of these, the ones the breaker does not wait for any more",
+      value: ({ last }) => last.stuck,
+      format: words.number,
+    },
     now("completed", "attempts that succeeded", "Completed", words.rate),
     now("failed", "attempts that failed", "Failed", words.rate),
     now("timed_out", "attempts that were not answered in time", "Timed out", words.rate),
@@ -18,8 +28,18 @@ const table = (() => {
     now("cancelled", "attempts given up since nobody wanted the answer any more", "Cancelled", words.rate),
     now("process_p50_ms", "median of the process times of the last second", "p50", words.millis),
     now("process_p99_ms", "99 of 100 were faster in the last second", "p99", words.millis),
-    { label: "Breaker", title: "what the circuit breaker lets through", value: ({ last }) => last.now.circuit, format: words.circuit },
-    { label: "Openings", title: "how often the breaker has opened", value: ({ last }) => last.circuit_opened, format: words.number },
+    {
+      label: "Breaker",
+      title: "what the circuit breaker lets through",
+      value: ({ last }) => last.now.circuit,
+      format: words.circuit,
+    },
+    {
+      label: "Openings",
+      title: "how often the breaker has opened",
+      value: ({ last }) => last.circuit_opened,
+      format: words.number,
+    },
   ];
 
   class Table {
@@ -79,7 +99,7 @@ const table = (() => {
       const same = rows.length === this.body.rows.length && rows.every(row => row.parentNode === this.body);
       // No row runs away from under the pointer.
       const held = same && !reorder && this.body.matches(":hover, :focus-within");
-      if (!held && rows.some((row, i) => this.body.rows[i] !== row) || !same) this.body.replaceChildren(...rows);
+      if ((!held && rows.some((row, i) => this.body.rows[i] !== row)) || !same) this.body.replaceChildren(...rows);
       for (const name of this.rows.keys()) if (!view.dispatcher.handlers.has(name)) this.rows.delete(name);
       return { all: all.length, shown: shown.length };
     }

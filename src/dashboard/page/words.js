@@ -4,19 +4,26 @@
 const words = (() => {
   const NOTHING = "–";
 
-  const digits = value => value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0 });
-  const or = format => value => value == null ? NOTHING : format(value);
+  const digits = value =>
+    value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0 });
+  const or = format => value => (value == null ? NOTHING : format(value));
 
   const number = or(digits);
   const rate = or(value => `${digits(value)}/s`);
   const percent = or(value => `${value > 0 && value < 1 ? +value.toPrecision(2) : Math.round(value)} %`);
   const millis = or(value => {
     if (value >= 59_950) return `${+(value / 60_000).toPrecision(3)} min`;
+    if (value > 0 && value < 0.1) return `${+(value * 1000).toPrecision(3)} µs`;
     return value >= 999.5 ? `${+(value / 1000).toPrecision(3)} s` : `${+value.toPrecision(3)} ms`;
   });
-  const onOff = or(value => value ? "on" : "off");
+  const onOff = or(value => (value ? "on" : "off"));
 
-  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  const clock = new Intl.DateTimeFormat(undefined, {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hourCycle: "h23",
+  });
   const shortClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const time = t => clock.format(t);
   const minute = t => shortClock.format(t);
@@ -37,33 +44,56 @@ const words = (() => {
   const circuit = or(value => CIRCUIT[value] ?? NOTHING);
 
   const REASONS = {
-    over_capacity: "over capacity", waited_too_long: "waited too long", queue_full: "queue full",
-    deadline_cannot_be_met: "deadline cannot be met", no_handlers: "no handlers", shutting_down: "shutting down",
+    over_capacity: "over capacity",
+    waited_too_long: "waited too long",
+    queue_full: "queue full",
+    deadline_cannot_be_met: "deadline cannot be met",
+    no_handlers: "no handlers",
+    shutting_down: "shutting down",
   };
   const reason = name => REASONS[name] ?? name.replaceAll("_", " ");
 
   const refused = now => (now.rejected ?? 0) + (now.shed ?? 0);
-  const ended = now => ["completed", "failed", "timed_out", "abandoned"].reduce((sum, key) => sum + (now[key] ?? 0), refused(now));
+  const ended = now =>
+    ["completed", "failed", "timed_out", "abandoned"].reduce((sum, key) => sum + (now[key] ?? 0), refused(now));
 
   // Of what ended in this second, the share that was refused or shed.
-  const refusedPercent = now => ended(now) > 0 ? 100 * refused(now) / ended(now) : null;
+  const refusedPercent = now => (ended(now) > 0 ? (100 * refused(now)) / ended(now) : null);
 
   // The same over some seconds, so that a state is not another one each second.
   const LATELY = 5;
   const OVERLOADED_FROM = 1;
   function refusedLately({ track }) {
-    const sum = key => track.of(key).slice(-LATELY).reduce((all, value) => all + (value ?? 0), 0);
-    return refusedPercent(Object.fromEntries(["completed", "failed", "timed_out", "abandoned", "rejected", "shed"].map(key => [key, sum(key)]))) ?? 0;
+    const sum = key =>
+      track
+        .of(key)
+        .slice(-LATELY)
+        .reduce((all, value) => all + (value ?? 0), 0);
+    return (
+      refusedPercent(
+        Object.fromEntries(
+          ["completed", "failed", "timed_out", "abandoned", "rejected", "shed"].map(key => [key, sum(key)]),
+        ),
+      ) ?? 0
+    );
   }
 
   // How a dispatcher is: a level, which is a colour and a sign, in a word or two and in a sentence.
   function health(dispatcher) {
-    if (dispatcher.gone) return { level: "none", short: "gone", long: `It ended, or is not reported any more; last seen at ${time(dispatcher.seen)}.` };
+    if (dispatcher.gone)
+      return {
+        level: "none",
+        short: "gone",
+        long: `It ended, or is not reported any more; last seen at ${time(dispatcher.seen)}.`,
+      };
     const { state, now, totals } = dispatcher.last;
     switch (state) {
-      case "starting": return { level: "none", short: "starting", long: "No handler has come yet; what arrives is queued." };
-      case "no-handlers": return { level: "bad", short: "no handlers", long: "There is no handler, so everything is refused." };
-      case "shutting-down": return { level: "none", short: "shutting down", long: "It finishes what it has, and takes nothing more." };
+      case "starting":
+        return { level: "none", short: "starting", long: "No handler has come yet; what arrives is queued." };
+      case "no-handlers":
+        return { level: "bad", short: "no handlers", long: "There is no handler, so everything is refused." };
+      case "shutting-down":
+        return { level: "none", short: "shutting down", long: "It finishes what it has, and takes nothing more." };
     }
     const handlers = [...dispatcher.handlers.values()].filter(handler => handler.here);
     const open = handlers.filter(handler => handler.last.now.circuit === 2).length;
@@ -76,7 +106,8 @@ const words = (() => {
     if (overloaded) sentences.push("More comes in than can be answered in time.");
     if (refused > 0 || overloaded) sentences.push(`Of the last ${LATELY} s, ${percent(refused)} was refused.`);
     if (totals.received === 0) sentences.push("Nothing has come in yet.");
-    if (sentences.length === 0) sentences.push(now.received > 0 ? "What comes in is answered." : "Nothing comes in at the moment.");
+    if (sentences.length === 0)
+      sentences.push(now.received > 0 ? "What comes in is answered." : "Nothing comes in at the moment.");
     const long = sentences.join(" ");
     if (open > 0) return { level: "bad", short: overloaded ? "breaker open, overloaded" : "breaker open", long };
     if (overloaded) return { level: "warning", short: "overloaded", long };
@@ -96,5 +127,22 @@ const words = (() => {
     return { level: "good", short: `${now.in_flight > 0 ? "working" : "idle"}${together}` };
   }
 
-  return { NOTHING, number, rate, percent, millis, onOff, time, minute, ago, count, order, circuit, reason, refusedPercent, health, doing };
+  return {
+    NOTHING,
+    number,
+    rate,
+    percent,
+    millis,
+    onOff,
+    time,
+    minute,
+    ago,
+    count,
+    order,
+    circuit,
+    reason,
+    refusedPercent,
+    health,
+    doing,
+  };
 })();
