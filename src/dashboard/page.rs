@@ -5,13 +5,15 @@ use std::sync::OnceLock;
 const TEMPLATE: &str = include_str!("page/page.html");
 
 /// What stands in the template for each part.
-const PARTS: [(&str, &str); 9] = [
+const PARTS: [(&str, &str); 11] = [
     ("/*{uplot.css}*/", include_str!("../../assets/uplot/uPlot.min.css")),
     ("/*{page.css}*/", include_str!("page/page.css")),
     ("/*{uplot.js}*/", include_str!("../../assets/uplot/uPlot.iife.min.js")),
     ("/*{words.js}*/", include_str!("page/words.js")),
     ("/*{model.js}*/", include_str!("page/model.js")),
     ("/*{decisions.js}*/", include_str!("page/decisions.js")),
+    ("/*{plots.js}*/", include_str!("page/plots.js")),
+    ("/*{strips.js}*/", include_str!("page/strips.js")),
     ("/*{charts.js}*/", include_str!("page/charts.js")),
     ("/*{table.js}*/", include_str!("page/table.js")),
     ("/*{page.js}*/", include_str!("page/page.js")),

@@ -33,7 +33,7 @@ scene("names are text, whatever they say", { scenario: "evil" }, async ({ page }
   await until(page, () => window.sent.length >= 3);
   assert.equal(await page.evaluate(() => window.evil), undefined);
   assert.equal(await page.evaluate(() => document.images.length), 0);
-  assert.equal(await page.evaluate(() => document.scripts.length), 7);
+  assert.equal(await page.evaluate(() => document.scripts.length), 9);
   assert.equal(await text(page, "#dispatcher-name"), EVIL[0]);
   assert.deepEqual((await texts(page, "#handlers tbody th")).sort(), [...EVIL].sort());
   for (const name of EVIL) {

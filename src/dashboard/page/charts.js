@@ -2,24 +2,10 @@
 
 // The charts of a dispatcher. They share their time axis and their cursor.
 const charts = (() => {
-  const HEIGHT = 170;
-  const AXIS = 52;
-  const PADDING = 10;
-  // Seconds between the times that are written below.
-  const TIME_STEPS = [5, 10, 15, 30, 60, 120, 180, 300, 600, 1800, 3600];
-  const FONT = "11px system-ui, sans-serif";
-  const style = name => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-  const element = (tag, className, text) =>
-    Object.assign(
-      document.createElement(tag),
-      className ? { className } : {},
-      text == null ? {} : { textContent: text },
-    );
+  const { HEIGHT, style, element, namesAxis, Chart } = plots;
 
-  // The handlers of which limit and slots in use are drawn while none is chosen, and the rows of the breakers' strips.
+  // The handlers of which limit and slots in use are drawn while none is chosen.
   const BUSIEST = 4;
-  const STRIPS = 10;
-  const FEW_STRIPS = 5;
 
   const handlersOf = view => (view.handler ? [view.handler] : [...view.dispatcher.handlers.values()]);
   const sum = column => column.reduce((all, value) => all + (value ?? 0), 0);
@@ -147,97 +133,6 @@ const charts = (() => {
 
   // The share of a lane's height that is drawn on.
   const LANE = 0.85;
-
-  // The last one is left off where the edge would cut it.
-  function times(plot, splits, _, __, step) {
-    const word = step >= 60 ? words.minute : words.time;
-    const half = step >= 60 ? 16 : 24;
-    return splits.map(t => (plot.valToPos(t, "x") + half > plot.over.clientWidth + PADDING ? "" : word(t * 1000)));
-  }
-
-  const ruler = document.createElement("canvas").getContext("2d");
-
-  function cut(name, width) {
-    ruler.font = FONT;
-    if (ruler.measureText(name).width <= width) return name;
-    const letters = [...name].slice(0, Math.ceil(width));
-    while (letters.length > 1 && ruler.measureText(`${letters.join("")}…`).width > width) letters.pop();
-    return `${letters.join("")}…`;
-  }
-
-  // An axis with a name for each lane, from the top.
-  function namesAxis(names, width) {
-    const size = Math.min(150, width * 0.3);
-    return {
-      size,
-      grid: { show: false },
-      splits: () => names.map((_, i) => names.length - i - 0.5),
-      filter: (_, splits) => splits,
-      values: () => names.map(name => cut(name, size - 10)),
-    };
-  }
-
-  // What all charts have: a heading, a plot that can be pointed at and walked with keys, and a legend with values.
-  class Chart {
-    constructor(group, title) {
-      this.group = group;
-      this.figure = element("figure");
-      this.caption = this.figure.appendChild(element("figcaption"));
-      this.moment = element("span", "moment soft");
-      this.caption.append(element("div"), this.moment);
-      this.caption.firstChild.append(element("h3", null, title), " ", (this.about = element("span", "soft")));
-      this.place = this.figure.appendChild(element("div", "plot"));
-      this.place.tabIndex = 0;
-      this.place.setAttribute("role", "group");
-      this.place.setAttribute("aria-label", `${title}: chart over time; the values are in the list after it`);
-      this.place.addEventListener("keydown", event => group.key(event));
-      this.place.addEventListener(
-        "mousemove",
-        () => {
-          group.pinned = null;
-        },
-        true,
-      );
-      this.legend = this.figure.appendChild(element("ul", "legend"));
-      this.plot = null;
-      this.drawnAs = null;
-      this.hidden = new Set();
-    }
-
-    // As wide as its place: what a plot is made anew for.
-    options(height, axes) {
-      const group = this.group;
-      const axis = {
-        stroke: style("soft"),
-        font: FONT,
-        grid: { stroke: style("grid"), width: 1 },
-        ticks: { show: false },
-      };
-      return {
-        width: this.place.clientWidth,
-        height,
-        legend: { show: false },
-        padding: [8, PADDING, 0, 0],
-        cursor: { sync: { key: "all" }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
-        axes: [
-          { ...axis, size: 22, gap: 4, space: 60, incrs: TIME_STEPS, values: times },
-          { ...axis, size: AXIS, gap: 6, ...axes },
-        ],
-        hooks: { setCursor: [plot => group.pointed(plot)] },
-      };
-    }
-
-    remake(options, data) {
-      this.plot?.destroy();
-      this.place.replaceChildren();
-      this.plot = new uPlot(options, data, this.place);
-      this.over = false;
-    }
-
-    forget() {
-      this.drawnAs = null;
-    }
-  }
 
   class LineChart extends Chart {
     constructor(group, spec) {
@@ -379,121 +274,9 @@ const charts = (() => {
     }
   }
 
-  // A lane for each handler: a thin line while its breaker is closed, thicker while it is half-open, all of it while open.
-  class Strips extends Chart {
-    constructor(group) {
-      super(group, "Circuit breakers");
-      this.figure.classList.add("strips");
-      this.rows = [];
-    }
-
-    draw(view) {
-      const all = [...view.dispatcher.handlers.values()]
-        .filter(handler => handler.track.of("circuit").some(state => state != null))
-        .sort((a, b) => words.order(a.name, b.name));
-      const opened = handler => handler.track.of("circuit").findLastIndex(state => state > 0);
-      const troubled = all.filter(handler => opened(handler) >= 0).sort((a, b) => opened(b) - opened(a));
-      const rest = all.filter(handler => opened(handler) < 0);
-      const told =
-        all.length <= STRIPS
-          ? all
-          : [...troubled.slice(0, STRIPS).sort((a, b) => words.order(a.name, b.name)), ...rest].slice(
-              0,
-              Math.min(STRIPS, Math.max(FEW_STRIPS, troubled.length)),
-            );
-      this.rows = (view.handler ? [view.handler] : told).map(({ name, track }) => ({
-        name,
-        states: track.of("circuit").slice(),
-      }));
-      const left = view.handler ? 0 : all.length - this.rows.length;
-      const leftTroubled = view.handler ? 0 : Math.max(0, troubled.length - this.rows.length);
-      this.about.textContent = view.handler
-        ? view.handler.name
-        : left > 0
-          ? `${troubled.length > 0 ? "those that opened last, and " : ""}${words.count(left, "other")}, ${leftTroubled === 0 ? "closed all the time" : `${leftTroubled} of which opened, too`}`
-          : all.length > 0 && troubled.length === 0
-            ? "closed all the time"
-            : "";
-      this.range = [view.from / 1000, view.to / 1000];
-      const times = view.times.map(t => t / 1000);
-      const data = [times, times.map(() => null)];
-      const looks = JSON.stringify([this.rows.map(({ name }) => name), this.place.clientWidth]);
-      if (looks === this.drawnAs) {
-        this.plot.setData(data);
-      } else {
-        this.drawnAs = looks;
-        this.remake(this.options(), data);
-        this.values = ["closed", "half-open", "open"].map(state => {
-          const item = element("li");
-          item.append(element("i", `circuit ${state}`), element("span", "name", state));
-          const value = item.appendChild(element("b"));
-          return { item, value };
-        });
-        this.legend.replaceChildren(...this.values.map(({ item }) => item));
-      }
-    }
-
-    options() {
-      const count = Math.max(this.rows.length, 1);
-      const options = super.options(
-        Math.max(HEIGHT, count * 20 + 30),
-        namesAxis(
-          this.rows.map(({ name }) => name),
-          this.place.clientWidth,
-        ),
-      );
-      options.scales = { x: { time: true, range: () => this.range }, y: { range: () => [0, count] } };
-      options.series = [{}, { points: { show: false } }];
-      options.cursor.points.show = false;
-      options.hooks.draw = [plot => this.paint(plot)];
-      return options;
-    }
-
-    paint(plot) {
-      const {
-        ctx,
-        bbox,
-        data: [times],
-      } = plot;
-      const row = bbox.height / Math.max(this.rows.length, 1);
-      const height = Math.min(row, 36 * devicePixelRatio);
-      const LOOKS = [
-        { tone: style("good"), share: 0.12 },
-        { tone: style("warning"), share: 0.45 },
-        { tone: style("bad"), share: 0.8 },
-      ];
-      const end = Math.min(bbox.left + bbox.width, Math.ceil(plot.valToPos(times.at(-1) ?? 0, "x", true)));
-      ctx.save();
-      this.rows.forEach(({ states }, n) => {
-        const middle = bbox.top + row * (n + 0.5);
-        let from = 0;
-        states.forEach((state, i) => {
-          if (states[i + 1] === state && i + 1 < states.length) return;
-          if (state != null) {
-            const left = Math.max(plot.valToPos(times[from], "x", true), bbox.left);
-            const right = i + 1 < states.length ? plot.valToPos(times[i + 1], "x", true) : end;
-            const { tone, share } = LOOKS[state];
-            ctx.fillStyle = tone;
-            if (right > left) ctx.fillRect(left, middle - (height * share) / 2, right - left, height * share);
-          }
-          from = i + 1;
-        });
-      });
-      ctx.restore();
-    }
-
-    tell(i, moment) {
-      this.moment.textContent = moment;
-      const states = this.rows.map(({ states }) => states.at(i));
-      this.values.forEach(({ value }, state) => {
-        value.textContent = words.number(states.filter(other => other === state).length);
-      });
-    }
-  }
-
   class Group {
     constructor(place) {
-      this.all = [...SPECS.map(spec => new LineChart(this, spec)), new Strips(this)];
+      this.all = [...SPECS.map(spec => new LineChart(this, spec)), new strips.Strips(this)];
       place.replaceChildren(...this.all.map(chart => chart.figure));
       this.view = null;
       // What is pointed at: an index while it is a mouse that points, and a time while it is keys.
