@@ -175,8 +175,8 @@ test("a connection that is silent is given up, and made anew", async () => {
   const { page } = await visit(browser, way.url);
   await until(page, () => window.sent.length >= 3);
   way.stall();
-  await until(page, () => document.getElementById("connection-badge").textContent === "reconnecting…");
-  await until(page, () => document.getElementById("connection-badge").textContent === "live");
+  await until(page, () => window.sent.filter(({ name }) => name === "history").length === 2);
+  assert.equal(await text(page, "#connection-badge"), "live");
   const { newest, last } = await page.evaluate(() => ({
     newest: dashboard.live.newest,
     last: window.sent.at(-1).data,
