@@ -138,7 +138,7 @@ fn overview(proxy: &ReverseProxy) -> String {
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
     let mut lines = vec![format!("kanaloa {} listens on {scheme}://{}", env!("CARGO_PKG_VERSION"), proxy.address())];
     if let Some(admin) = proxy.admin_address() {
-        lines.push(format!("  admin: http://{admin}, with /healthz, /readyz and /status"));
+        lines.push(format!("  admin: http://{admin}, with /healthz, /readyz, /status and /metrics"));
         lines.push(format!("  dashboard: http://{admin}/dashboard/"));
     }
     let threads = settings.threads;
