@@ -22,7 +22,8 @@ pub(crate) struct ProxyArgs {
     #[arg(long, value_name = "ADDR", value_parser = address)]
     listen: Option<SocketAddr>,
 
-    /// Where to answer /healthz, /readyz and /status, and to show /dashboard/ [default: kanaloa.proxy.admin, which is 127.0.0.1:8081]
+    /// Where to answer /healthz, /readyz, /status and /metrics, and to show /dashboard/ [default: kanaloa.proxy.admin, which
+    /// is 127.0.0.1:8081]
     #[arg(long, value_name = "ADDR", value_parser = address)]
     admin: Option<SocketAddr>,
 
