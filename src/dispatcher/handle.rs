@@ -14,9 +14,10 @@ use super::door::Door;
 use super::error::{CallError, Rejection};
 use super::pools::{AddHandlerError, HandlerSource, RemoveHandlerError};
 use super::pushing::{AddHandler, GetStatus, GetWorkers, PushingDispatcher, RemoveHandler};
-use super::shared::{Rejections, Shared, Totals};
+use super::shared::Shared;
 use super::shutdown::{ShutDown, Shutdown};
 use super::status::DispatcherStatus;
+use super::totals::{Rejections, Totals};
 use super::work::Work;
 use crate::pool::WorkerStatus;
 

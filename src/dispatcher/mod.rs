@@ -17,6 +17,7 @@ mod shutdown;
 mod status;
 mod submission;
 mod ticket;
+mod totals;
 mod work;
 
 pub use builder::{DispatcherBuilder, Push, StartError};
@@ -32,9 +33,9 @@ pub use pushing::PushingDispatcher;
 pub(crate) use queued::{Course, Queued, Times, earlier};
 
 pub(crate) use shared::{Arrivals, Gate, Shared};
-pub use shared::{Rejections, Totals};
 pub use shutdown::Shutdown;
 pub use status::{DispatcherState, DispatcherStatus};
+pub use totals::{Rejections, Totals};
 pub use work::{NoSuchPriority, Priority, Work};
 
 /// End yourself.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::shared::Totals;
+use super::totals::Totals;
 use crate::pool::PoolStatus;
 
 /// What can be seen of a dispatcher at one moment.

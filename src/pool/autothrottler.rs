@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::{Actor, ActorContext, Context, Handler, Message, Recipient};
 use log::debug;
 
-use super::meter::{LimitChange, PoolStats};
+use super::stats::{LimitChange, PoolStats};
 use crate::config::{AutothrottleAlgorithm, AutothrottleSettings, DispatcherSettings, WorkerPoolSettings};
 use crate::control::throttle::{Aimd, Fixed, Gradient2, Kanaloa, KanaloaRules, Plumb, Reason, Throttle, Vegas};
 use crate::dispatcher::Stop;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use actix::{Message, Recipient, WeakRecipient};
 
 use super::extras::Extras;
-use super::meter::{Clock, PoolStats};
+use super::meter::Clock;
 use super::names::Names;
 use super::redelivery::CloneRequest;
 use super::station::{Check, ShowRequest};
+use super::stats::PoolStats;
 use crate::config::DispatcherSettings;
 use crate::dispatcher::{Queued, Shared};
 use crate::log_limit::LogLimit;

@@ -1,20 +1,17 @@
 //! What is measured at one handler.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::time::Instant;
 use actix::Addr;
-use parking_lot::Mutex;
 
 use super::autothrottler::{Autothrottler, Proposal};
 use super::circuit_breaker::Circuit;
-use super::status::CircuitState;
+use super::stats::{CircuitChange, PoolStats};
 use crate::control::breaker::{Breaker, BreakerState, SHORTEST_STALL, stall_threshold};
-use crate::control::throttle::{PoolSample, Reason, Throttle};
+use crate::control::throttle::{PoolSample, Throttle};
 use crate::control::{Attempt, Outcome};
-use crate::metrics::Histogram;
 
 /// The time that all machines share, as well as they can: the system's clock at the start, and from then on a steady
 /// one, so that a clock that is set does not look like a service that is slow.
@@ -58,149 +55,6 @@ impl Moment {
     pub(crate) fn held_up(self, held_up: Duration) -> Self {
         Moment { reading: self.reading.saturating_add(held_up), ..self }
     }
-}
-
-/// What is published of a pool. Written on its arbiter only, read anywhere.
-#[derive(Debug, Default)]
-pub(crate) struct PoolStats {
-    limit: AtomicUsize,
-    /// Nanoseconds, the bits of an `f64`; 0 before the first success.
-    process_time: AtomicU64,
-    /// Whether the mean process time tells of all calls, and not of the first to come back alone.
-    is_representative: AtomicBool,
-    /// See [`Throttle::is_doubling`].
-    is_doubling: AtomicBool,
-    succeeded: AtomicU64,
-    failed: AtomicU64,
-    timed_out: AtomicU64,
-    cancelled: AtomicU64,
-    /// A [`CircuitState`].
-    circuit: AtomicU8,
-    /// How often the circuit breaker has opened.
-    opened: AtomicU64,
-    /// Of the cancelled: those that were cut off, which their callers are told as a failure.
-    cut_off: AtomicU64,
-    /// Attempts, begun, of works that were tried again.
-    retried: AtomicU64,
-    /// Attempts, begun, with copies of works.
-    hedged: AtomicU64,
-    /// From receipt to the first handler.
-    pub(crate) wait_time: Histogram,
-    /// Of successes.
-    pub(crate) process_times: Histogram,
-    /// How the concurrency limit changed last.
-    limit_change: Mutex<Option<LimitChange>>,
-    /// What the circuit breaker did last.
-    circuit_change: Mutex<Option<CircuitChange>>,
-}
-
-/// How a concurrency limit has changed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LimitChange {
-    pub(crate) at: Instant,
-    pub(crate) from: usize,
-    pub(crate) to: usize,
-    pub(crate) reason: Reason,
-}
-
-/// What a circuit breaker has done.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct CircuitChange {
-    pub(crate) at: Instant,
-    pub(crate) to: BreakerState,
-}
-
-impl PoolStats {
-    pub(crate) fn limit(&self) -> usize {
-        self.limit.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn set_limit(&self, limit: usize) {
-        self.limit.store(limit, Ordering::Relaxed);
-    }
-
-    /// Mean process time of successes; `None` before the first.
-    pub(crate) fn process_time(&self) -> Option<Duration> {
-        match f64::from_bits(self.process_time.load(Ordering::Relaxed)) {
-            0.0 => None,
-            nanos => Some(Duration::from_nanos(nanos as u64)),
-        }
-    }
-
-    /// Mean process time of successes, once as many have come as are in flight at once: of the calls that began together
-    /// the short ones come back first, and their mean would promise far more than the service can do.
-    pub(crate) fn representative_process_time(&self) -> Option<Duration> {
-        self.process_time().filter(|_| self.is_representative.load(Ordering::Relaxed))
-    }
-
-    /// See [`Throttle::is_doubling`].
-    pub(crate) fn is_doubling(&self) -> bool {
-        self.is_doubling.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn circuit(&self) -> CircuitState {
-        match self.circuit.load(Ordering::Relaxed) {
-            0 => CircuitState::Closed,
-            1 => CircuitState::HalfOpen,
-            _ => CircuitState::Open,
-        }
-    }
-
-    /// How often the circuit breaker has opened.
-    pub(crate) fn opened(&self) -> u64 {
-        self.opened.load(Ordering::Relaxed)
-    }
-
-    /// Attempts that failed. One that was cut off is told to its caller as a failure.
-    pub(crate) fn failed(&self) -> u64 {
-        self.attempts(Outcome::Failure) + self.cut_off.load(Ordering::Relaxed)
-    }
-
-    /// Attempts that were given up since nobody wanted the answer any more.
-    pub(crate) fn cancelled(&self) -> u64 {
-        let cut_off = self.cut_off.load(Ordering::Relaxed);
-        self.attempts(Outcome::Cancelled).saturating_sub(cut_off)
-    }
-
-    /// Attempts, begun, of works that were tried again.
-    pub(crate) fn retried(&self) -> u64 {
-        self.retried.load(Ordering::Relaxed)
-    }
-
-    /// Attempts, begun, with copies of works.
-    pub(crate) fn hedged(&self) -> u64 {
-        self.hedged.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn limit_change(&self) -> Option<LimitChange> {
-        *self.limit_change.lock()
-    }
-
-    pub(crate) fn limit_changed(&self, change: LimitChange) {
-        *self.limit_change.lock() = Some(change);
-    }
-
-    pub(crate) fn circuit_change(&self) -> Option<CircuitChange> {
-        *self.circuit_change.lock()
-    }
-
-    pub(crate) fn attempts(&self, outcome: Outcome) -> u64 {
-        self.counter(outcome).load(Ordering::Relaxed)
-    }
-
-    fn counter(&self, outcome: Outcome) -> &AtomicU64 {
-        match outcome {
-            Outcome::Success => &self.succeeded,
-            Outcome::Failure => &self.failed,
-            Outcome::Timeout => &self.timed_out,
-            Outcome::Cancelled => &self.cancelled,
-        }
-    }
-}
-
-/// Adds to a counter that only this thread writes: cheaper than an addition that others may interrupt.
-fn bump(counter: &AtomicU64) {
-    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
 /// Sees every attempt at one handler end, on the pool's arbiter.
@@ -293,17 +147,17 @@ impl Meter {
 
     /// An attempt of a work that was tried again begins.
     pub(crate) fn retried(&self) {
-        bump(&self.stats.retried);
+        self.stats.count_retried();
     }
 
     /// An attempt with a copy of a work begins.
     pub(crate) fn hedged(&self) {
-        bump(&self.stats.hedged);
+        self.stats.count_hedged();
     }
 
     /// The attempt whose outcome was recorded last was cut off.
     pub(crate) fn cut_off(&self) {
-        bump(&self.stats.cut_off);
+        self.stats.count_cut_off();
     }
 
     /// The attempt whose outcome was recorded last was cancelled since another copy was answered first.
@@ -316,7 +170,7 @@ impl Meter {
     /// An attempt's outcome is known. Its slot may still be taken. Returns what the circuit breaker makes of it, if
     /// that changes.
     pub(crate) fn record(&self, started: Moment, now: Moment, outcome: Outcome) -> Option<Circuit> {
-        bump(self.stats.counter(outcome));
+        self.stats.count(outcome);
         let process_time = now.reading.saturating_sub(started.reading);
         let inner = &mut *self.inner.borrow_mut();
         let is_left_behind = inner.opened_at.is_some_and(|opened_at| started.at < opened_at);
@@ -327,11 +181,7 @@ impl Meter {
             let longest = || 2 * stall_threshold(self.process_time()).unwrap_or(SHORTEST_STALL);
             let counted = if is_left_behind { process_time.min(longest()) } else { process_time };
             let mean = inner.process_time.add(counted, limit);
-            self.stats.process_time.store(mean.max(1.0).to_bits(), Ordering::Relaxed);
-            if inner.process_time.is_representative(limit) {
-                self.stats.is_representative.store(true, Ordering::Relaxed);
-            }
-            self.stats.process_times.add(process_time);
+            self.stats.took(process_time, mean, inner.process_time.is_representative(limit));
         }
         if let Some(interval) = &mut inner.interval {
             interval.add(outcome, process_time);
@@ -346,7 +196,7 @@ impl Meter {
         if let Some(limit) = proposal {
             self.autothrottler.do_send(Proposal { limit, reason: inner.throttle.reason() });
         }
-        self.stats.is_doubling.store(inner.throttle.is_doubling(), Ordering::Relaxed);
+        self.stats.set_doubling(inner.throttle.is_doubling());
         let state = inner.breaker.as_mut()?.record(&attempt, limit)?;
         Some(self.circuit(state, now.at, &mut inner.opened_at))
     }
@@ -379,13 +229,11 @@ impl Meter {
         let open_until = match state {
             BreakerState::Open { until, .. } => {
                 *opened_at = Some(now);
-                bump(&self.stats.opened);
                 Some(self.clock.instant(until))
             }
             BreakerState::HalfOpen { .. } | BreakerState::Closed => None,
         };
-        self.stats.circuit.store(CircuitState::of(state) as u8, Ordering::Relaxed);
-        *self.stats.circuit_change.lock() = Some(CircuitChange { at: now, to: state });
+        self.stats.circuit_changed(CircuitChange { at: now, to: state });
         Circuit { state, open_until }
     }
 

@@ -10,15 +10,17 @@ mod redelivery;
 mod sampler;
 mod slow_timer;
 mod station;
+mod stats;
 mod status;
 mod worker;
 mod worker_pool;
 
 pub(crate) use environment::{PoolChange, PoolEnvironment, PoolEvent};
 pub(crate) use extras::Extras;
-pub(crate) use meter::{CircuitChange, Clock, LimitChange, PoolStats};
+pub(crate) use meter::Clock;
 pub(crate) use names::Names;
 pub(crate) use redelivery::CloneRequest;
 pub(crate) use station::{Check, ShowRequest};
+pub(crate) use stats::{CircuitChange, LimitChange, PoolStats};
 pub use status::{CircuitState, PoolState, PoolStatus, WorkerStatus};
 pub(crate) use worker_pool::{EndPool, WorkerPool};

@@ -6,7 +6,8 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::config::DispatcherSettings;
-use crate::dispatcher::shared::{Shared, Totals};
+use crate::dispatcher::shared::Shared;
+use crate::dispatcher::totals::Totals;
 use crate::dispatcher::{Failure, Rejection};
 
 type Answer = Result<u32, CallError<u32>>;

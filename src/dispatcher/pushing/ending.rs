@@ -12,8 +12,9 @@ use tokio::sync::oneshot;
 
 use super::PushingDispatcher;
 use crate::dispatcher::Rejection;
-use crate::dispatcher::shared::{Gate, Totals};
+use crate::dispatcher::shared::Gate;
 use crate::dispatcher::shutdown::{Life, ShutDown, Shutdown};
+use crate::dispatcher::totals::Totals;
 use crate::metrics::Finish;
 use crate::pool::EndPool;
 use crate::queue::Waiting;
