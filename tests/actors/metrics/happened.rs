@@ -107,6 +107,7 @@ fn gauges_are_what_there_is() {
             gauge("queue.length", "2"),
             gauge("queue.dropRate", "0"),
             gauge("queue.burstMode", "0"),
+            gauge("queue.expectedWait", "0"),
             gauge("till.pool.size", "4"),
             gauge("till.pool.utilized", "4"),
             gauge("till.worker.circuitBreakerOpened", "0"),

@@ -114,9 +114,9 @@ fn status_sample_rate_is_the_share_of_the_intervals_with_gauges() {
         let rate = format!("default-dispatcher.metrics.statsD.status-sample-rate = {rate}");
         intervals(&rate).map(|lines| of_kind(&lines, "|g").len())
     };
-    assert_eq!(of("1"), [6, 6, 6, 6]);
-    assert_eq!(of("0.5"), [6, 0, 6, 0]);
-    assert_eq!(of("0.25"), [6, 0, 0, 0]);
+    assert_eq!(of("1"), [7, 7, 7, 7]);
+    assert_eq!(of("0.5"), [7, 0, 7, 0]);
+    assert_eq!(of("0.25"), [7, 0, 0, 0]);
 }
 
 #[test]
