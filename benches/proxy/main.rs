@@ -16,6 +16,7 @@ mod open;
 mod overload;
 mod process;
 mod report;
+mod reported;
 mod role;
 mod small;
 mod station;
@@ -33,7 +34,7 @@ use report::Report;
 
 const USAGE: &str = "usage: cargo bench --bench proxy -- [PART...] [OPTION...]
 
-PART: throughput, overload, small, two-upstreams, idle, stream, all. Without any: all, in short form.
+PART: throughput, overload, small, two-upstreams, idle, stream, reported, all. Without any: all, in short form.
   --check        fail when a bar is missed
   --json         results as JSON
   --short        the short form of the parts that are named
@@ -43,13 +44,14 @@ Programs are found on PATH, or where KANALOA, NGINX, HAPROXY and ENVOY say.";
 
 type Part = fn(&Options, &Scratch, &mut Report) -> io::Result<()>;
 
-const PARTS: [(&str, Part); 6] = [
+const PARTS: [(&str, Part); 7] = [
     ("throughput", throughput::run),
     ("overload", overload::run),
     ("small", small::run),
     ("two-upstreams", two_upstreams::run),
     ("idle", idle::run),
     ("stream", stream::run),
+    ("reported", reported::run),
 ];
 
 /// What was asked for.

@@ -22,7 +22,7 @@ const OF_ENVOY: f64 = 2.3;
 const SATURATED: f64 = 0.95;
 
 /// Kanaloa's, for a limit that is never reached.
-const NO_LIMIT: &str = "kanaloa.default-dispatcher {
+pub(crate) const NO_LIMIT: &str = "kanaloa.default-dispatcher {
   worker-pool.starting-pool-size = 1000
   autothrottle.algorithm = fixed
 }
