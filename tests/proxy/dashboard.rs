@@ -96,7 +96,7 @@ fn the_page_is_where_a_browser_finds_it() {
     let browser = "GET / HTTP/1.1\r\nhost: a\r\naccept: text/html,*/*;q=0.8\r\n\r\n";
     let answer = ask(proxy.admin, browser);
     assert_eq!((answer.status, answer.get("location")), (302, Some("dashboard/")));
-    assert_eq!(ask(proxy.admin, &get("/")).text(), "/healthz\n/readyz\n/status\n/dashboard/\n");
+    assert_eq!(ask(proxy.admin, &get("/")).text(), "/healthz\n/readyz\n/status\n/metrics\n/dashboard/\n");
     let answer = ask(proxy.admin, &get("/dashboard"));
     assert_eq!((answer.status, answer.get("location")), (308, Some("dashboard/")));
 
@@ -239,9 +239,12 @@ fn a_program_that_is_no_proxy_has_an_admin_address() {
     let admin = AdminServer::start("127.0.0.1:0".parse().unwrap(), &monitor).unwrap();
     let address = admin.address();
     assert_eq!(ask(address, &get("/healthz")).text(), "alive\n");
-    assert_eq!(ask(address, &get("/")).text(), "/healthz\n/dashboard/\n");
+    assert_eq!(ask(address, &get("/")).text(), "/healthz\n/metrics\n/dashboard/\n");
+    let metrics = ask(address, &get("/metrics"));
+    assert_eq!((metrics.status, metrics.get("content-type")), (200, Some("text/plain; version=0.0.4; charset=utf-8")));
+    assert!(metrics.text().contains("kanaloa_build_info"), "{}", metrics.text());
     let answer = ask(address, &get("/status"));
-    assert_eq!((answer.status, answer.text()), (404, "not here: see /healthz, /dashboard/\n"));
+    assert_eq!((answer.status, answer.text()), (404, "not here: see /healthz, /metrics, /dashboard/\n"));
     let error = AdminServer::start(address, &monitor).unwrap_err().to_string();
     assert_eq!(
         error,
