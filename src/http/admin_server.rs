@@ -1,21 +1,17 @@
 //! An admin address for programs that are no proxy.
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 
-use futures::future::{AbortHandle, Abortable};
 use thiserror::Error;
-use tokio::runtime;
-use tokio::task::LocalSet;
 
-use super::admin::Admin;
-use super::server::{BindError, Server, bind};
-use super::settings::ServerSettings;
+use super::admin_thread::AdminThread;
+use super::server::{BindError, bind};
 use crate::metrics::Monitor;
 
-/// An address where a program shows what its dispatchers do: the dashboard at `/dashboard/`, and `/healthz`. A
+/// An address where a program shows what its dispatchers do: the dashboard at `/dashboard/`, `/metrics` for
+/// Prometheus, and `/healthz`. A
 /// [`ReverseProxy`](super::ReverseProxy) has one of its own.
 ///
 /// It runs on a thread of its own until it is dropped, and needs no runtime where it is started.
@@ -34,8 +30,8 @@ use crate::metrics::Monitor;
 #[derive(Debug)]
 pub struct AdminServer {
     address: SocketAddr,
-    abort: AbortHandle,
-    thread: Option<JoinHandle<()>>,
+    /// Until it is dropped.
+    thread: Option<AdminThread>,
 }
 
 /// Why an admin server could not be started.
@@ -64,20 +60,8 @@ impl AdminServer {
         let listener = bind(address).map_err(|error| AdminError(Cause::Bind(error)))?;
         let no_thread = |error| AdminError(Cause::Thread(error));
         let address = listener.local_addr().map_err(no_thread)?;
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
-        let (abort, registration) = AbortHandle::new_pair();
-        let monitor = monitor.clone();
-        let serve = move || {
-            let serving = async {
-                let admin = Admin::new(None, &monitor);
-                let server: Arc<Server> = Server::new(ServerSettings::for_admin(), None);
-                // Connections are cut off with it.
-                let _ = Abortable::new(server.run(listener, admin), registration).await;
-            };
-            LocalSet::new().block_on(&runtime, serving);
-        };
-        let thread = thread::Builder::new().name("kanaloa-admin".to_owned()).spawn(serve).map_err(no_thread)?;
-        Ok(AdminServer { address, abort, thread: Some(thread) })
+        let thread = AdminThread::start(listener, None, monitor, pending::<()>()).map_err(no_thread)?;
+        Ok(AdminServer { address, thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -89,10 +73,8 @@ impl AdminServer {
 impl Drop for AdminServer {
     /// Cuts its connections off. Nobody listens there any more afterwards.
     fn drop(&mut self) {
-        self.abort.abort();
         if let Some(thread) = self.thread.take() {
-            // A panic there has been printed; there is nothing to add.
-            let _ = thread.join();
+            thread.end();
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod admin;
 mod admin_server;
+mod admin_thread;
 pub(crate) mod answer;
 pub(crate) mod headers;
 mod live;

@@ -1,5 +1,6 @@
 //! A reverse proxy from its start to its end.
 
+use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,10 +13,10 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::admin::Admin;
+use super::admin_thread::AdminThread;
 use super::proxy::{Proxy, Routes, RoutesError};
 use super::server::{BindError, Serve, Server, TlsError, bind, tls};
-use super::settings::{ProxySettings, ServerSettings};
+use super::settings::ProxySettings;
 use super::status::ProxyStatus;
 use crate::metrics::Monitor;
 
@@ -46,7 +47,7 @@ pub struct ReverseProxy {
     own_arbiters: Vec<Arbiter>,
     overview: Overview,
     listeners: Mutex<Vec<Listening>>,
-    admin: Option<(Arc<Server>, Listening)>,
+    admin: Option<AdminThread>,
     monitor: Monitor,
 }
 
@@ -80,6 +81,8 @@ enum Cause {
     Bind(BindError),
     #[error("the admin address (kanaloa.proxy.admin, or --admin): {0}")]
     Admin(BindError),
+    #[error("the thread of the admin address cannot be started: {0}; the system is short of threads, files or memory")]
+    AdminThread(std::io::Error),
     #[error("{0}")]
     Tls(TlsError),
     #[error("{0}")]
@@ -136,9 +139,14 @@ impl ReverseProxy {
         let mut admin = None;
         if let Some(listener) = admin_listener {
             admin_address = Some(listener.local_addr().map_err(Cause::Listener)?);
-            let server = Server::new(ServerSettings::for_admin(), None);
-            let serve = Admin::new(Some(overview.clone()), &monitor);
-            admin = Some((Arc::clone(&server), Listening::start(&home, server, listener, serve)));
+            // It ends with the System, if not before.
+            let (lives, has_ended) = oneshot::channel::<()>();
+            home.spawn(async move {
+                let _lives = lives;
+                pending::<()>().await;
+            });
+            let thread = AdminThread::start(listener, Some(overview.clone()), &monitor, has_ended);
+            admin = Some(thread.map_err(Cause::AdminThread)?);
         }
         Ok(ReverseProxy {
             address,
@@ -226,9 +234,8 @@ impl ReverseProxy {
         let routes = self.overview.proxy.routes();
         let left = until.saturating_duration_since(Instant::now());
         join_all(routes.routes.iter().map(|route| route.dispatcher.shutdown_within(left))).await;
-        if let Some((server, listening)) = &self.admin {
-            server.drain();
-            listening.abort.abort();
+        if let Some(admin) = &self.admin {
+            admin.abort();
         }
         self.own_arbiters.iter().for_each(|arbiter| {
             arbiter.stop();
