@@ -10,9 +10,8 @@ use super::admin_thread::AdminThread;
 use super::server::{BindError, bind};
 use crate::metrics::Monitor;
 
-/// An address where a program shows what its dispatchers do: the dashboard at `/dashboard/`, `/metrics` for
-/// Prometheus, and `/healthz`. A
-/// [`ReverseProxy`](super::ReverseProxy) has one of its own.
+/// An address where a program shows what its dispatchers do: the dashboard at `/dashboard/`, `/metrics` for Prometheus, and
+/// `/healthz`. A [`ReverseProxy`](super::ReverseProxy) has one of its own.
 ///
 /// It runs on a thread of its own until it is dropped, and needs no runtime where it is started.
 ///
