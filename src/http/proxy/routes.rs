@@ -181,8 +181,9 @@ async fn change_upstreams(old: &Route, new: &RouteSettings, clients: &Clients, p
     for (index, upstream) in after.iter().enumerate().filter(|(_, upstream)| !before.contains(upstream)) {
         let added = old.dispatcher.add_handler(source(upstream, clients, &manner, place.of(index))).await;
         match added {
-            Ok(()) => info!("route {}: upstream {} added", new.dispatcher, upstream.authority),
-            Err(error) => warn!("route {}: upstream {} not added: {error}", new.dispatcher, upstream.authority),
+            // Its pool says that it is there.
+            Ok(()) => {}
+            Err(error) => warn!("dispatcher {}: handler {}: not added: {error}", new.dispatcher, upstream.authority),
         }
     }
     for upstream in before.iter().filter(|upstream| !after.contains(upstream)) {
@@ -191,8 +192,8 @@ async fn change_upstreams(old: &Route, new: &RouteSettings, clients: &Clients, p
         // It ends when what it has has ended, which need not be waited for.
         actix::spawn(async move {
             match dispatcher.remove_handler(&name).await {
-                Ok(()) => info!("route {route}: upstream {name} removed"),
-                Err(error) => warn!("route {route}: upstream {name} not removed: {error}"),
+                Ok(()) => info!("dispatcher {route}: handler {name}: removed"),
+                Err(error) => warn!("dispatcher {route}: handler {name}: not removed: {error}"),
             }
         });
     }
