@@ -112,7 +112,8 @@ fn dispatcher(snapshot: &DispatcherSnapshot, before: Option<&Before>, rate: Rate
             count(|totals| totals.failed),
             count(|totals| totals.timed_out),
             count(|totals| totals.abandoned),
-            count(|totals| totals.rejected),
+            // Those at the door: what was shed stands beside it.
+            count(|totals| totals.rejected - totals.shed),
             count(|totals| totals.shed),
             Number::new(totals.queued as f64),
             Number::new(totals.in_flight as f64),

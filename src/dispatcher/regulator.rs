@@ -48,6 +48,8 @@ pub(crate) struct RegulatorActor {
     was_unmanned: bool,
     probed_at: Instant,
     overload: Overload,
+    /// Whether no handler takes work for a while: each is held, or its circuit breaker is open.
+    is_held: bool,
 }
 
 impl RegulatorActor {
@@ -62,11 +64,13 @@ impl RegulatorActor {
             was_unmanned: false,
             probed_at: Instant::now(),
             overload: Overload::default(),
+            is_held: false,
         }
     }
 
     /// Says when an overload begins.
     fn follow_overload(&mut self, sample: &QueueSample, now: Instant, ctx: &mut Context<Self>) {
+        self.is_held = !sample.service.pause.is_zero();
         let is_open = self.shared.gate() == Gate::Open;
         let was_unmanned = self.was_unmanned;
         self.was_unmanned &= !is_open;
@@ -79,7 +83,8 @@ impl RegulatorActor {
 
     fn tell_overload(&mut self, ctx: &mut Context<Self>) {
         if let Some(percent) = self.overload.percent() {
-            info!("dispatcher {}: overloaded: refusing {percent} % of works", self.owner);
+            let why = if self.is_held { ", for no handler takes work" } else { "" };
+            info!("dispatcher {}: overloaded: refusing {percent} % of works{why}", self.owner);
             self.look_for_calm(ctx);
         }
     }

@@ -27,6 +27,7 @@ use crate::metrics::Monitor;
 /// # }
 /// ```
 #[derive(Debug)]
+#[must_use = "it ends when it is dropped"]
 pub struct AdminServer {
     address: SocketAddr,
     /// Until it is dropped.

@@ -115,7 +115,9 @@ impl<T: Waiting> CircuitBreaker<T> {
         match circuit.state {
             BreakerState::Open { cause, .. } => {
                 let wait = circuit.open_until.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
-                self.say(Level::Warn, format_args!("open for {wait:?}: {cause}"));
+                // It was a moment longer when it opened.
+                let told = Duration::from_millis((wait.as_secs_f64() * 1e3).round() as u64);
+                self.say(Level::Warn, format_args!("open for {told:?}: {cause}"));
                 ctx.later(wait, |breaker, ctx| {
                     if let Some(circuit) = breaker.meter.open_time_over(Instant::now()) {
                         breaker.backlog.set_circuit(breaker.gate, circuit.state, circuit.open_until);

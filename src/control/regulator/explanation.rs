@@ -61,11 +61,11 @@ impl fmt::Display for Explanation {
             Explanation::ExpectedWait { allowed, wait, pause, leaving_rate, doubles, is_burst, drop_rate } => {
                 let (allowed, wait, rate) = (Time(allowed), Time(wait), Number(leaving_rate));
                 let grows = if doubles { ", soon more" } else { "" };
-                write!(f, "lets in what waits no longer than {allowed}; one that came now would wait {wait}, for")?;
+                write!(f, "lets in what waits no longer than {allowed}; one that came now would wait {wait}")?;
                 if !pause.is_zero() {
-                    write!(f, " no handler takes work for {}, and then", Time(pause))?;
+                    write!(f, ", for no handler takes work for {}", Time(pause))?;
                 }
-                write!(f, " {rate} works leave each second{grows}")?;
+                write!(f, "; with every slot taken {rate} works would leave each second{grows}")?;
                 if is_burst {
                     f.write_str("; a burst is let through")?;
                 }

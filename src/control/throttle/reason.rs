@@ -215,7 +215,10 @@ impl fmt::Display for Reason {
             }
             Reason::Starved { in_flight, target } => {
                 let (in_flight, target) = (Number(in_flight), Number(target));
-                write!(f, "demand is below the limit: {in_flight} in flight on average, while the target is {target}")
+                write!(
+                    f,
+                    "demand is below the limit: {in_flight} in flight on average; it has headroom above the target of {target}"
+                )
             }
             Reason::Silent { from } => write!(f, "service silent: timeouts prevail, the limit was {from} before"),
             Reason::Answering => f.write_str("starting anew: the service answers after a silence"),

@@ -7,6 +7,8 @@ const decisions = (() => {
   const MOST_OF = { limit: 30, regulator: 15 };
   // Changes of a limit that follow each other are one entry.
   const TOGETHER_MS = 10_000;
+  // How long ago is told to three digits, and the clock may be set a little.
+  const ROUNDING_S = 0.1;
 
   // Words without their numbers and the units of these: while they are the same, so is the decision.
   const gist = text => text.replace(/\d[\d.,]*\s?(?:(?:ns|µs|ms|s|min|%)(?!\p{L}))?/gu, "#");
@@ -70,8 +72,8 @@ const decisions = (() => {
         this.#decided(t, "breaker", handler.name, handler.circuit_why, handler.circuit_ago_s, known?.circuit);
         now.handlers.set(handler.name, {
           here: handler.handlers > 0,
-          limit: handler.limit_ago_s,
-          circuit: handler.circuit_ago_s,
+          limit: { ago: handler.limit_ago_s, t },
+          circuit: { ago: handler.circuit_ago_s, t },
         });
       }
       before?.handlers.forEach((known, name) => {
@@ -80,9 +82,9 @@ const decisions = (() => {
       this.known = now;
     }
 
-    // It is another decision if it was made less long ago than the last one known.
-    #decided(t, kind, handler, text, ago, knownAgo) {
-      if (ago == null || (knownAgo != null && ago >= knownAgo)) return;
+    // It is another decision if it was made after the last one known was told.
+    #decided(t, kind, handler, text, ago, known) {
+      if (ago == null || (known?.ago != null && ago - known.ago > (t - known.t) / 1000 - ROUNDING_S)) return;
       this.add({ t: t - ago * 1000, kind, handler, text });
     }
 

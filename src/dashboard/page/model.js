@@ -13,6 +13,10 @@ const model = (() => {
       return (this.series[key] ??= new Array(this.length).fill(null));
     }
 
+    has(key) {
+      return key in this.series;
+    }
+
     push(now) {
       Object.keys(now).forEach(key => this.of(key));
       for (const [key, column] of Object.entries(this.series)) column.push(now[key] ?? null);

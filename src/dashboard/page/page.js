@@ -211,7 +211,7 @@ const dashboard = (() => {
       ["failed", totals.failed],
       ["timed out", totals.timed_out],
       ["rejected", totals.rejected],
-      ["shed", totals.shed],
+      ["of these shed", totals.shed],
       ["abandoned", totals.abandoned],
     ]
       .filter(([, value]) => value > 0)

@@ -198,12 +198,12 @@ mod explanation {
     fn tells_what_makes_the_wait_other_than_the_rate_does() {
         let doubling = ServiceSample { doubling_time: Some(ms(200)), ..service(4, 40.0, 100) };
         let (_, admission) = after_waiting(Duration::ZERO, doubling);
-        let expected = "lets in what waits no longer than 450 ms; one that came now would wait 325 ms, for 40 works leave \
-                        each second, soon more";
+        let expected = "lets in what waits no longer than 450 ms; one that came now would wait 325 ms; with every slot \
+                        taken 40 works would leave each second, soon more";
         assert_eq!(admission.explain(24).to_string(), expected);
         let (_, held) = after_waiting(Duration::ZERO, ServiceSample { pause: ms(1000), ..twenty_slots() });
         let expected = "lets in what waits no longer than 450 ms; one that came now would wait 1.1 s, for no handler takes \
-                        work for 1 s, and then 200 works leave each second";
+                        work for 1 s; with every slot taken 200 works would leave each second";
         assert_eq!(held.explain(20).to_string(), expected);
     }
 

@@ -82,7 +82,7 @@ fn a_lack_of_demand_rests_and_a_burst_after_it_has_headroom() {
         service.answer_with(&mut plumb, 5);
     }
     let expected = [
-        "demand is below the limit: 5 in flight on average, while the target is 21.4",
+        "demand is below the limit: 5 in flight on average; it has headroom above the target of 21.4",
         "burst: demand fills the limit again, with headroom above a target of 20.3",
         "steering: knee about 19.1, 1.3 of queue held on purpose",
     ];
