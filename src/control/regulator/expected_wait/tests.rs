@@ -175,12 +175,12 @@ mod explanation {
     #[test]
     fn tells_what_may_wait_and_what_one_that_came_now_would() {
         let (_, calm) = after_waiting(Duration::ZERO, twenty_slots());
-        let expected = "lets in what waits no longer than 450 ms; one that came now would wait 45 ms, for 200 works leave \
-                        each second";
+        let expected = "lets in what waits no longer than 450 ms; one that came now would wait 45 ms; with every slot \
+                        taken 200 works would leave each second";
         assert_eq!(calm.explain(9).to_string(), expected);
         let (_, overload) = after_waiting(ms(2000), twenty_slots());
-        let expected = "lets in what waits no longer than 100 ms; one that came now would wait 105 ms, for 200 works leave \
-                        each second";
+        let expected = "lets in what waits no longer than 100 ms; one that came now would wait 105 ms; with every slot \
+                        taken 200 works would leave each second";
         assert_eq!(overload.explain(21).to_string(), expected);
     }
 
