@@ -1,10 +1,13 @@
 //! Several dispatchers, as those see them who watch them.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::observed::is_recent;
 use super::{DispatcherSnapshot, Observed};
+use crate::time::Instant;
 
 /// Names of which dispatchers have ended are kept, but no more of them than this.
 const MOST_NAMES: usize = 1000;
@@ -58,15 +61,15 @@ impl Monitor {
     /// What is known of all dispatchers of each name together, those included that have ended: their counts only ever grow, as
     /// counters should.
     pub fn by_name(&self) -> Vec<DispatcherSnapshot> {
-        let (observed, past) = {
+        let (observed, past, here) = {
             let watched = &mut *self.watched.lock();
-            watched.put_to_rest();
+            let here = watched.put_to_rest();
             // The youngest first: how things stand is told of that.
             let observed: Vec<_> = watched.ending.iter().chain(&watched.present).rev().cloned().collect();
-            (observed, watched.past.clone())
+            (observed, watched.past.clone(), here)
         };
         let mut all: Vec<DispatcherSnapshot> = Vec::new();
-        for snapshot in observed.iter().map(|observed| observed.snapshot()).chain(past) {
+        for snapshot in observed.iter().map(|observed| here.snapshot(observed)).chain(past) {
             add(&mut all, snapshot);
         }
         all.sort_by(|one, other| one.name.cmp(&other.name));
@@ -89,19 +92,47 @@ impl Monitor {
 }
 
 impl Watched {
-    /// Keeps of those whose works have all ended what they did, and no more.
-    fn put_to_rest(&mut self) {
-        let Watched { ending, past, .. } = self;
+    /// Keeps of those whose works have all ended what they did, and no more. Of handlers that is kept for as long as there is
+    /// another of their name, and some time: settings that are read again and again may name others each time.
+    fn put_to_rest(&mut self) -> Here {
+        let Watched { present, ending, past } = self;
+        let here = Here::of(present.iter().chain(&*ending));
         ending.retain(|observed| {
             if !observed.is_at_rest() {
                 return true;
             }
-            add(past, observed.snapshot());
+            add(past, here.snapshot(observed));
             false
         });
+        let now = Instant::now();
+        for DispatcherSnapshot { name, handlers, .. } in &mut *past {
+            handlers.retain(|handler| here.has(name, &handler.name) || is_recent(handler, now));
+        }
         if past.len() > MOST_NAMES {
             past.remove(0);
         }
+        here
+    }
+}
+
+/// Handlers that are there now, by dispatchers' names.
+struct Here(HashMap<Arc<str>, HashSet<Arc<str>>>);
+
+impl Here {
+    fn of<'a>(all: impl Iterator<Item = &'a Arc<Observed>>) -> Self {
+        let mut handlers = HashMap::<_, HashSet<_>>::new();
+        for observed in all {
+            handlers.entry(Arc::clone(observed.name())).or_default().extend(observed.handlers());
+        }
+        Here(handlers)
+    }
+
+    fn has(&self, dispatcher: &str, handler: &str) -> bool {
+        self.0.get(dispatcher).is_some_and(|handlers| handlers.contains(handler))
+    }
+
+    fn snapshot(&self, observed: &Observed) -> DispatcherSnapshot {
+        observed.snapshot_with(|handler| self.has(observed.name(), handler))
     }
 }
 

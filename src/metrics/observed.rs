@@ -34,7 +34,8 @@ pub(crate) struct Observed {
 #[derive(Default)]
 struct Handlers {
     pools: Vec<Pool>,
-    left: Vec<Left>,
+    /// What pools did that are no more, by name.
+    left: Vec<HandlerSnapshot>,
     /// How long works waited for pools that are no more.
     waits: Distribution,
 }
@@ -46,12 +47,6 @@ struct Pool {
     stats: Arc<PoolStats>,
     /// Whether it takes no more work.
     is_ending: bool,
-}
-
-/// What pools did that are no more.
-struct Left {
-    at: Instant,
-    did: HandlerSnapshot,
 }
 
 impl std::fmt::Debug for Observed {
@@ -93,6 +88,7 @@ impl Observed {
         if handlers.pools.iter().any(|pool| pool.number == number) {
             return;
         }
+        handlers.forget_those_that_left(Instant::now());
         let handler = handlers.reported_as(handler, self.most_handlers);
         handlers.pools.push(Pool { number, handler, gate, stats: Arc::clone(stats), is_ending: false });
     }
@@ -130,10 +126,20 @@ impl Observed {
         Arc::strong_count(&self.shared) == 1
     }
 
+    /// Under which names handlers are reported that are there now.
+    pub(crate) fn handlers(&self) -> Vec<Arc<str>> {
+        self.handlers.lock().pools.iter().map(|pool| Arc::clone(&pool.handler)).collect()
+    }
+
     pub(crate) fn snapshot(&self) -> DispatcherSnapshot {
+        self.snapshot_with(|_| false)
+    }
+
+    /// With handlers that have left for long, too, if they are kept: for there are others of their name elsewhere, with
+    /// which they are counted together.
+    pub(crate) fn snapshot_with(&self, is_kept: impl Fn(&str) -> bool) -> DispatcherSnapshot {
         let now = Instant::now();
-        let handlers = &mut *self.handlers.lock();
-        handlers.left.retain(|left| now.saturating_duration_since(left.at) < REPORTED_AFTER);
+        let handlers = &*self.handlers.lock();
         let admission = Arc::clone(&*self.shared.admission());
         DispatcherSnapshot {
             name: Arc::clone(&self.name),
@@ -150,15 +156,31 @@ impl Observed {
             expected_wait: admission.expected_wait(self.shared.queued()),
             admission,
             wait_time: handlers.wait_time(),
-            handlers: handlers.snapshots(now, &self.view),
+            handlers: handlers.snapshots(now, &self.view, is_kept),
         }
     }
 }
 
+/// Whether a handler that has left is still reported.
+pub(super) fn is_recent(left: &HandlerSnapshot, now: Instant) -> bool {
+    left.left_at.is_some_and(|at| now.saturating_duration_since(at) < REPORTED_AFTER)
+}
+
 impl Handlers {
+    /// Whether what a handler did that has left is still reported: for some time, and for as long as there is another of its
+    /// name. What they did together must not shrink, or whoever reads it takes it for begun anew.
+    fn is_reported(&self, left: &HandlerSnapshot, now: Instant) -> bool {
+        is_recent(left, now) || self.pools.iter().any(|pool| pool.handler == left.name)
+    }
+
+    fn forget_those_that_left(&mut self, now: Instant) {
+        let left = std::mem::take(&mut self.left);
+        self.left = left.into_iter().filter(|left| self.is_reported(left, now)).collect();
+    }
+
     /// Under which name a handler that comes is reported.
     fn reported_as(&self, handler: &str, most: usize) -> Arc<str> {
-        let known = self.pools.iter().map(|pool| &pool.handler).chain(self.left.iter().map(|left| &left.did.name));
+        let known = self.pools.iter().map(|pool| &pool.handler).chain(self.left.iter().map(|left| &left.name));
         let mut names: HashSet<_> = known.collect();
         if let Some(name) = names.get(&Arc::from(handler)) {
             return Arc::clone(name);
@@ -171,12 +193,13 @@ impl Handlers {
         self.waits.merge(&pool.stats.wait_time.read());
         let mut did = pool.snapshot(now);
         did.left();
-        match self.left.iter_mut().find(|left| left.did.name == did.name) {
+        did.left_at = Some(now);
+        match self.left.iter_mut().find(|left| left.name == did.name) {
             Some(left) => {
-                did.merge(&left.did);
-                *left = Left { at: now, did };
+                did.merge(left);
+                *left = did;
             }
-            None => self.left.push(Left { at: now, did }),
+            None => self.left.push(did),
         }
         if self.left.len() > most {
             self.left.remove(0);
@@ -189,7 +212,12 @@ impl Handlers {
         all
     }
 
-    fn snapshots(&self, now: Instant, view: &dyn Fn(PoolKey) -> GateView) -> Vec<HandlerSnapshot> {
+    fn snapshots(
+        &self,
+        now: Instant,
+        view: &dyn Fn(PoolKey) -> GateView,
+        is_kept: impl Fn(&str) -> bool,
+    ) -> Vec<HandlerSnapshot> {
         let mut places = HashMap::new();
         let mut snapshots: Vec<HandlerSnapshot> = Vec::new();
         let pools = self.pools.iter().map(|pool| {
@@ -197,7 +225,8 @@ impl Handlers {
             (snapshot.busy, snapshot.stuck) = (view.busy, view.stuck);
             snapshot
         });
-        let left = self.left.iter().map(|left| left.did.clone());
+        let is_told = |left: &&HandlerSnapshot| self.is_reported(left, now) || is_kept(&left.name);
+        let left = self.left.iter().filter(is_told).cloned();
         for snapshot in pools.chain(left) {
             match places.get(&snapshot.name) {
                 Some(place) => {
@@ -240,6 +269,7 @@ impl Pool {
                 reason,
             }),
             circuit_change: stats.circuit_change().map(|CircuitChange { at, to }| CircuitDecision { ago: ago(at), to }),
+            left_at: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::control::regulator::Admission;
 use crate::control::throttle::Reason;
 use crate::dispatcher::{DispatcherState, RejectionReason, Rejections, Totals};
 use crate::pool::CircuitState;
+use crate::time::Instant;
 
 /// What is known of a dispatcher at one moment: what has happened since its start, and how things stand.
 ///
@@ -77,6 +78,8 @@ pub struct HandlerSnapshot {
     pub limit_change: Option<LimitDecision>,
     /// What the circuit breaker did last; `None` before it has opened.
     pub circuit_change: Option<CircuitDecision>,
+    /// When it left, or the last one of its name that did; `None` if none has.
+    pub(crate) left_at: Option<Instant>,
 }
 
 /// How a throttle has changed a concurrency limit.
@@ -189,6 +192,7 @@ impl HandlerSnapshot {
         self.circuit = self.circuit.max(earlier.circuit);
         self.circuit_opened += earlier.circuit_opened;
         self.limit_change = latest(self.limit_change, earlier.limit_change, |change| change.ago);
+        self.left_at = self.left_at.max(earlier.left_at);
         self.circuit_change = latest(self.circuit_change, earlier.circuit_change, |change| change.ago);
     }
 

@@ -103,3 +103,90 @@ fn what_the_controllers_decided_is_told_in_words() {
         assert_eq!(till.circuit_change.unwrap().ago, ms(1));
     });
 }
+
+#[test]
+fn counts_of_a_handler_that_is_back_only_ever_grow() {
+    virtual_time(async {
+        let monitor = Monitor::new();
+        let shop = shop("").monitor(&monitor).start().unwrap();
+        settle().await;
+        for _ in 0..3 {
+            shop.call(2).await.unwrap();
+        }
+        shop.remove_handler("till").await.unwrap();
+        shop.add_handler(till("till")).await.unwrap();
+        shop.call(2).await.unwrap();
+        let completed = || monitor.dispatchers()[0].handlers.iter().map(|till| till.completed).collect::<Vec<_>>();
+        assert_eq!(completed(), [4]);
+        // What it did before it left is forgotten with its name only.
+        sleep_ms(300_001).await;
+        assert_eq!(completed(), [4]);
+        shop.remove_handler("till").await.unwrap();
+        sleep_ms(299_999).await;
+        assert_eq!(completed(), [4]);
+        sleep_ms(1).await;
+        assert_eq!(completed(), [0; 0]);
+    });
+}
+
+#[test]
+fn handlers_of_dispatchers_that_have_ended_are_forgotten_too() {
+    virtual_time(async {
+        let monitor = Monitor::new();
+        let run = async |handler: &str| {
+            let shop: Shop = PushingDispatcher::builder("shop")
+                .settings(settings(""))
+                .monitor(&monitor)
+                .handler_from(till(handler))
+                .handler_from(till("all the time"))
+                .start()
+                .unwrap();
+            settle().await;
+            join_all((0..4).map(|_| shop.call(2))).await;
+            shop
+        };
+        // As a proxy whose settings name another upstream each time.
+        let mut shop = run("h0").await;
+        let stays = |completed: &[u64]| completed.iter().sum::<u64>();
+        for n in 1..20 {
+            drop(shop);
+            sleep_ms(100_000).await;
+            shop = run(&format!("h{n}")).await;
+            let [all] = &*monitor.by_name() else { panic!("there is one name") };
+            // Those of the last five minutes, and one that has been there all the time.
+            assert!(all.handlers.len() <= 5, "{:?}", all.handlers.iter().map(|h| &h.name).collect::<Vec<_>>());
+            assert_eq!((all.totals.completed, all.wait_time.count()), (4 * (n + 1), 4 * (n + 1)));
+            let constant: Vec<_> =
+                all.handlers.iter().filter(|h| &*h.name == "all the time").map(|h| h.completed).collect();
+            assert!(stays(&constant) >= n, "{constant:?}");
+        }
+        drop(shop);
+        sleep_ms(300_001).await;
+        assert_eq!(monitor.by_name()[0].handlers.len(), 0);
+        assert_eq!(monitor.by_name()[0].totals.completed, 80);
+    });
+}
+
+#[test]
+fn what_a_handler_did_counts_while_another_dispatcher_of_the_name_has_it() {
+    virtual_time(async {
+        let monitor = Monitor::new();
+        // One is gone for good, of the other somebody still has a handle.
+        let [gone, kept] = [(); 2].map(|()| shop("").monitor(&monitor).start().unwrap());
+        for shop in [&gone, &kept] {
+            settle().await;
+            shop.call(2).await.unwrap();
+            shop.shutdown().await;
+        }
+        drop(gone);
+        let now = shop("").monitor(&monitor).start().unwrap();
+        settle().await;
+        now.call(2).await.unwrap();
+        let completed = || monitor.by_name()[0].handlers.iter().map(|till| till.completed).collect::<Vec<_>>();
+        for _ in 0..4 {
+            assert_eq!(completed(), [3]);
+            sleep_ms(200_000).await;
+        }
+        assert_eq!(kept.totals().completed, 1);
+    });
+}

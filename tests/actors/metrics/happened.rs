@@ -308,3 +308,26 @@ fn a_system_that_ends_before_its_dispatcher_reports_for_the_last_time() {
     }
     sums_are(&all, [("work.received", 1), ("work.completed", 1), ("till.work.completed", 1)]);
 }
+
+#[test]
+fn a_handler_that_is_back_is_counted_to_the_last_however_long_it_stays() {
+    let statsd = Statsd::start();
+    virtual_time(async {
+        let shop = shop(settings(statsd.port(), "default-dispatcher.update-interval = 100s")).await;
+        for _ in 0..3 {
+            shop.call(2).await.unwrap();
+        }
+        shop.remove_handler("till").await.unwrap();
+        shop.add_handler(till("till")).await.unwrap();
+        let mut completed = 0;
+        for _ in 0..5 {
+            sleep_ms(100_000).await;
+            settle().await;
+            shop.call(2).await.unwrap();
+            completed += sums(&lines(&[statsd.next()])).get("till.work.completed").copied().unwrap_or_default();
+        }
+        shop.shutdown().await;
+        completed += sums(&statsd.lines())["till.work.completed"];
+        assert_eq!(completed, 8);
+    });
+}
