@@ -38,6 +38,8 @@ struct Handlers {
     left: Vec<HandlerSnapshot>,
     /// How long works waited for pools that are no more.
     waits: Distribution,
+    /// The dispatcher is no more.
+    is_over: bool,
 }
 
 struct Pool {
@@ -111,6 +113,7 @@ impl Observed {
     /// The dispatcher is no more.
     pub(crate) fn is_over(&self) {
         let handlers = &mut *self.handlers.lock();
+        handlers.is_over = true;
         for pool in std::mem::take(&mut handlers.pools) {
             handlers.leaves(&pool, Instant::now(), self.most_left());
         }
@@ -141,7 +144,7 @@ impl Observed {
         let now = Instant::now();
         let handlers = &*self.handlers.lock();
         let admission = Arc::clone(&*self.shared.admission());
-        DispatcherSnapshot {
+        let mut snapshot = DispatcherSnapshot {
             name: Arc::clone(&self.name),
             id: self.id,
             state: match self.shared.gate() {
@@ -157,7 +160,11 @@ impl Observed {
             admission,
             wait_time: handlers.wait_time(),
             handlers: handlers.snapshots(now, &self.view, is_kept),
+        };
+        if handlers.is_over {
+            snapshot.ended();
         }
+        snapshot
     }
 }
 

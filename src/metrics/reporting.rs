@@ -39,7 +39,7 @@ impl Reporting {
     fn report(&mut self, is_last: bool) {
         let mut snapshot = self.observed.snapshot();
         if is_last {
-            snapshot.handlers.iter_mut().for_each(|handler| handler.left());
+            snapshot.ended();
         }
         let (dispatcher, metrics) = (&**self.observed.name(), &*snapshot.metrics());
         self.reporter.report(&Report { dispatcher, metrics, is_last });

@@ -142,6 +142,12 @@ impl DispatcherSnapshot {
         self.admission.is_burst()
     }
 
+    /// It takes no work any more: it refuses none for their number, and nobody waits.
+    pub(crate) fn ended(&mut self) {
+        (self.drop_rate, self.expected_wait, self.admission) = (0.0, None, Arc::new(Admission::open()));
+        self.handlers.iter_mut().for_each(HandlerSnapshot::left);
+    }
+
     /// Adds what is known of another dispatcher of the same name that is older. How things stand is told of this one where it
     /// cannot be added up.
     pub(crate) fn merge(&mut self, older: DispatcherSnapshot) {

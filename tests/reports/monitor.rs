@@ -190,3 +190,26 @@ fn what_a_handler_did_counts_while_another_dispatcher_of_the_name_has_it() {
         assert_eq!(kept.totals().completed, 1);
     });
 }
+
+#[test]
+fn a_dispatcher_that_has_ended_refuses_nothing() {
+    virtual_time(async {
+        let monitor = Monitor::new();
+        let overloaded = shop("back-pressure.enabled = on, queue.capacity = 1000").monitor(&monitor).start().unwrap();
+        settle().await;
+        for _ in 0..2000 {
+            drop((0..2).map(|_| overloaded.tell(20)).collect::<Vec<_>>());
+            sleep_ms(1).await;
+        }
+        assert!(monitor.by_name()[0].drop_rate > 0.5, "{}", monitor.by_name()[0].drop_rate);
+        overloaded.shutdown().await;
+        drop(overloaded);
+        settle().await;
+        let ended = &monitor.by_name()[0];
+        assert_eq!((ended.drop_rate, ended.is_burst(), ended.totals.queued), (0.0, false, 0));
+        let calm = shop("").monitor(&monitor).start().unwrap();
+        settle().await;
+        assert_eq!(monitor.by_name()[0].drop_rate, 0.0);
+        drop(calm);
+    });
+}

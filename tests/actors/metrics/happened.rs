@@ -145,6 +145,9 @@ fn the_drop_rate_is_that_of_the_status() {
         let rate = status(&shop).await.drop_rate;
         assert!(rate > 0.1 && rate < 1.0, "{rate}");
         assert_eq!(of_kind(&lines(&[statsd.next()]), "|g")["queue.dropRate"], [rate.to_string()]);
+        // What is left behind where gauges stand for ever.
+        shop.shutdown().await;
+        assert_eq!(of_kind(&statsd.lines(), "|g")["queue.dropRate"].last().unwrap(), "0");
     });
 }
 
