@@ -282,7 +282,7 @@ fn what_is_too_much_is_left_off_and_said() {
         let monitor = Monitor::new();
         let thousand = PushingDispatcher::builder("thousand").settings(settings("")).monitor(&monitor);
         let thousand = (0..1000).fold(thousand, |builder, n| builder.handler_from(till(&format!("till {n}"))));
-        let _thousand = thousand.start().unwrap();
+        let thousand = thousand.start().unwrap();
         let all: Vec<_> = (0..MOST_DISPATCHERS).map(|_| shop(&monitor)).collect();
         settle().await;
         let dashboard = Dashboard::start(&monitor);
@@ -304,18 +304,28 @@ fn what_is_too_much_is_left_off_and_said() {
         assert_eq!(told["left_off"], Value::Null);
 
         let wide = |n| {
-            let text = "metrics.max-handlers = 1000";
+            let text = "metrics.max-handlers = 1000, queue.capacity = 2000";
             let builder = PushingDispatcher::builder("wide").settings(settings(text)).monitor(&monitor);
             (0..n).fold(builder, |builder, n| builder.handler_from(till(&format!("till {n}")))).start().unwrap()
         };
         drop(all);
-        let _wide = wide(MOST_HANDLERS);
+        let wide = wide(MOST_HANDLERS);
         settle().await;
         let told = tick(&mut events).await;
         let shown: usize =
             told["dispatchers"].as_array().unwrap().iter().map(|told| told["handlers"].as_array().unwrap().len()).sum();
         assert_eq!(shown, MOST_HANDLERS);
         assert_eq!(told["left_off"], json!({"dispatchers": 0, "handlers": 101}));
+
+        // Nor is what handlers have done that were left off what they did in the second in which there is room for them.
+        futures::future::join_all((0..2 * MOST_HANDLERS).map(|_| wide.call(2))).await;
+        thousand.shutdown_within(Duration::ZERO).await;
+        let told = tick(&mut events).await;
+        let handlers = told["dispatchers"][0]["handlers"].as_array().unwrap();
+        assert_eq!((handlers.len(), &told["left_off"]), (MOST_HANDLERS, &Value::Null));
+        let completed: Vec<_> = handlers.iter().map(|handler| &handler["now"]["completed"]).collect();
+        assert_eq!(completed.iter().filter(|completed| completed.is_null()).count(), 101);
+        assert!(completed[..MOST_HANDLERS - 101].iter().all(|completed| !completed.is_null()));
     });
 }
 

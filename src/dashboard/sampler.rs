@@ -72,8 +72,8 @@ impl Sampler {
                 let is_there =
                     handler.handlers > 0 || earlier.flatten().is_some_and(|earlier| has_ended(&handler, earlier));
                 if is_there {
-                    let fresh = HandlerCounts::default();
-                    let earlier = earlier.map(|earlier| earlier.map_or(fresh, HandlerCounts::of));
+                    let fresh = self.was_complete.then(HandlerCounts::default);
+                    let earlier = earlier.and_then(|earlier| earlier.map(HandlerCounts::of).or(fresh));
                     tick.handlers.push(self::handler(&handler, earlier, rate));
                 }
                 handlers.insert(Arc::clone(&handler.name), handler);
