@@ -362,7 +362,9 @@ impl Shared {
 
     pub(crate) fn totals(&self) -> Totals {
         let (door, inside) = (&self.door.0, &self.inside.0);
-        // Each is read once, later stages first, so that the sums hold even while others count on.
+        // Each is read once, later stages first, so that the sums hold even while others count on. A work that finds the
+        // queue full is admitted for a moment, and then refused: in this order it is never counted as both.
+        let refused = door.refused.sum(Ordering::Acquire);
         let [completed, failed, timed_out, abandoned] =
             [&inside.completed, &inside.failed, &inside.timed_out, &inside.abandoned]
                 .map(|counter| counter.load(Ordering::Acquire));
@@ -370,7 +372,6 @@ impl Shared {
         let ended = completed + failed + timed_out + shed + abandoned;
         let dequeued = inside.dequeued.load(Ordering::Acquire).max(ended);
         let admitted = door.admitted.load(Ordering::Acquire).max(dequeued);
-        let refused = door.refused.sum(Ordering::Relaxed);
         Totals {
             received: admitted + refused,
             completed,
