@@ -9,6 +9,8 @@ mod share;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
@@ -51,8 +53,8 @@ pub(crate) struct Statsd {
     /// The share of the times that is told.
     times: f64,
     /// The reports in which counters are told, and those in which gauges are.
-    counters: Share,
-    gauges: Share,
+    counter_reports: Share,
+    gauge_reports: Share,
     namesake: Namesake,
 }
 
@@ -96,13 +98,36 @@ impl Statsd {
             mailbox,
             told: Told::default(),
             times: settings.event_sample_rate,
-            counters: Share::new(settings.default_sample_rate),
-            gauges: Share::new(settings.status_sample_rate),
+            counter_reports: Share::new(settings.default_sample_rate),
+            gauge_reports: Share::new(settings.status_sample_rate),
             namesake: Namesake::of(destination),
         })
     }
 
-    fn tell(&mut self, packets: &mut Packets, metric: &Metric, with_counters: bool, with_gauges: bool) {
+    /// By name. Different handlers may have the same there, with what StatsD does not read replaced; of their gauges the last
+    /// would stand for all.
+    fn gauges(&self, metrics: &[Metric]) -> Vec<(String, MetricName, f64)> {
+        let mut gauges: Vec<(String, MetricName, f64)> = Vec::new();
+        let mut places = HashMap::new();
+        for metric in metrics {
+            let (Value::Gauge(own), Some(name)) = (&metric.value, names::of(metric.name)) else { continue };
+            let (name, gauge) =
+                (self.names.name(metric.handler.as_deref(), name), self.namesake.together(metric, *own));
+            match places.entry(name) {
+                Entry::Occupied(place) => {
+                    let (_, _, known) = &mut gauges[*place.get()];
+                    *known = metric.name.together().of(*known, gauge);
+                }
+                Entry::Vacant(place) => {
+                    gauges.push((place.key().clone(), metric.name, gauge));
+                    place.insert(gauges.len() - 1);
+                }
+            }
+        }
+        gauges
+    }
+
+    fn tell(&mut self, packets: &mut Packets, metric: &Metric, with_counters: bool) {
         let Some(name) = names::of(metric.name) else { return };
         let name = self.names.name(metric.handler.as_deref(), name);
         match &metric.value {
@@ -112,8 +137,8 @@ impl Statsd {
                     packets.count(&name, new);
                 }
             }
-            Value::Gauge(_) if !with_gauges => {}
-            Value::Gauge(own) => packets.gauge(&name, in_its_unit(metric.name, self.namesake.together(metric, *own))),
+            // Told together.
+            Value::Gauge(_) => {}
             Value::Times(times) => {
                 let new = self.told.times(metric, times);
                 let told = ((new.count() as f64 * self.times).ceil() as usize).min(MOST_TIMES);
@@ -139,17 +164,22 @@ impl Reporter for Statsd {
         if !self.mailbox.has_room() && !report.is_last {
             return;
         }
-        let with_counters = self.counters.takes_next() || report.is_last;
-        let with_gauges = self.gauges.takes_next() || report.is_last;
+        let with_counters = self.counter_reports.takes_next() || report.is_last;
+        let with_gauges = self.gauge_reports.takes_next() || report.is_last;
         self.namesake.publish(report.metrics);
         let mut packets = Packets::new(self.multi_metrics, self.packet_buffer_size);
         // Counters first: if the network loses something of a long report, then times, of which there are others.
         let is_time = |metric: &&Metric| matches!(metric.value, Value::Times(_));
         for metric in report.metrics.iter().filter(|metric| !is_time(metric)) {
-            self.tell(&mut packets, metric, with_counters, with_gauges);
+            self.tell(&mut packets, metric, with_counters);
+        }
+        if with_gauges {
+            for (name, of, gauge) in self.gauges(report.metrics) {
+                packets.gauge(&name, in_its_unit(of, gauge));
+            }
         }
         for metric in report.metrics.iter().filter(is_time) {
-            self.tell(&mut packets, metric, with_counters, with_gauges);
+            self.tell(&mut packets, metric, with_counters);
         }
         self.told.forget_others();
         let packets = packets.finish();

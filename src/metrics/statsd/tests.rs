@@ -61,10 +61,14 @@ fn statsd(pace: Pace, look_up: impl FnMut() -> io::Result<Vec<SocketAddr>> + Sen
     Statsd::with("d", "web.1", &settings, "a test".to_owned(), Box::new(look_up), pace).unwrap()
 }
 
-/// Tells of a queue that has each of these lengths, by handlers that do not matter.
-fn report(statsd: &mut Statsd, lengths: impl IntoIterator<Item = u64>) {
-    let metric = |length| Metric { name: MetricName::QueueLength, handler: None, value: Value::Gauge(length as f64) };
-    let metrics: Vec<_> = lengths.into_iter().map(metric).collect();
+/// Tells of pools of each of these sizes, by handlers that are called after them.
+fn report(statsd: &mut Statsd, sizes: impl IntoIterator<Item = u64>) {
+    let metric = |size: u64| Metric {
+        name: MetricName::ConcurrencyLimit,
+        handler: Some(size.to_string().into()),
+        value: Value::Gauge(size as f64),
+    };
+    let metrics: Vec<_> = sizes.into_iter().map(metric).collect();
     statsd.report(&Report { dispatcher: "d", metrics: &metrics, is_last: false });
 }
 
@@ -75,7 +79,7 @@ fn end(statsd: &mut Statsd, longest: Duration) -> bool {
 }
 
 fn line(n: u64) -> String {
-    format!("kanaloa.d.web_1.queue.length:{n}|g")
+    format!("kanaloa.d.web_1.{n}.pool.size:{n}|g")
 }
 
 fn unknown() -> io::Error {

@@ -184,3 +184,24 @@ fn names_of_any_kind_are_made_such_that_statsd_reads_them() {
         );
     }
 }
+
+#[test]
+fn handlers_whose_names_become_the_same_are_told_together() {
+    let statsd = Statsd::start();
+    virtual_time(async {
+        let builder = PushingDispatcher::builder("shop").settings(settings(statsd.port(), ""));
+        let shop = builder.handler_from(till("東京")).handler_from(till("大阪")).start().unwrap();
+        settle().await;
+        let calls: Vec<_> = (0..6).map(|_| shop.call(600)).collect();
+        sleep_ms(510).await;
+        let gauges = of_kind(&lines(&[statsd.next()]), "|g");
+        assert_eq!(
+            (&*gauges["__.pool.size"], &*gauges["__.pool.utilized"]),
+            (&["8".to_owned()][..], &["6".to_owned()][..])
+        );
+        assert_eq!(gauges["__.worker.circuitBreakerOpened"], ["0"]);
+        futures::future::join_all(calls).await;
+        shop.shutdown().await;
+    });
+    assert_eq!(sums(&statsd.lines())["__.work.completed"], 6);
+}
