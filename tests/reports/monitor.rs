@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use kanaloa::metrics::Monitor;
-use kanaloa::{CircuitState, DispatcherState};
+use kanaloa::{CircuitState, DispatcherState, PullingDispatcher};
 
 use super::*;
 
@@ -211,5 +211,24 @@ fn a_dispatcher_that_has_ended_refuses_nothing() {
         settle().await;
         assert_eq!(monitor.by_name()[0].drop_rate, 0.0);
         drop(calm);
+    });
+}
+
+#[test]
+fn a_dispatcher_that_pulls_is_watched_too() {
+    virtual_time(async {
+        let monitor = Monitor::new();
+        let run = PullingDispatcher::from_stream("shop", futures::stream::iter([2, 1, 2, 20, 0]))
+            .settings(settings(""))
+            .monitor(&monitor);
+        let run = run.handler_from(till("till")).start().unwrap();
+        sleep_ms(10).await;
+        let [pulling] = &*monitor.dispatchers() else { panic!("there is one") };
+        assert_eq!((pulling.totals.completed, pulling.totals.failed, pulling.totals.in_flight), (2, 1, 2));
+        assert_eq!((pulling.handlers[0].completed, pulling.handlers[0].busy), (2, 2));
+        drop(run.summary().await);
+        let [ended] = &*monitor.by_name() else { panic!("there is one name") };
+        assert_eq!((ended.totals.completed, ended.totals.failed, ended.totals.timed_out), (3, 1, 1));
+        assert_eq!((ended.totals.received, ended.handlers[0].completed, ended.handlers[0].limit), (5, 3, 0));
     });
 }
