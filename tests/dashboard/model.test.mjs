@@ -106,6 +106,27 @@ test("a decision is logged once, however often it is told", () => {
   );
 });
 
+test("a decision in every second is logged, at whatever part of the second it is made", () => {
+  const log = new decisions.Log();
+  const told = (ago, text) => dispatcher(1, 5, [handler("h", {}, { circuit_why: text, circuit_ago_s: ago })]);
+  log.observe(1000, told(0.2, "first"));
+  log.observe(2000, told(0.6, "second"));
+  log.observe(3001, told(0.6, "third"));
+  // The same, a second later.
+  log.observe(4001, told(1.6, "third"));
+  log.observe(5002, told(0, "fourth"));
+  log.observe(6003, told(1, "fourth"));
+  assert.deepEqual(
+    log.entries.filter(({ kind }) => kind === "breaker").map(({ t, text }) => [t, text]),
+    [
+      [5002, "fourth"],
+      [2401, "third"],
+      [1400, "second"],
+      [800, "first"],
+    ],
+  );
+});
+
 test("a throttle that changes all the time does not push out the rest", () => {
   const log = new decisions.Log();
   for (let i = 1; i <= 100; i++) {

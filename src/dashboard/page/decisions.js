@@ -7,8 +7,6 @@ const decisions = (() => {
   const MOST_OF = { limit: 30, regulator: 15 };
   // Changes of a limit that follow each other are one entry.
   const TOGETHER_MS = 10_000;
-  // How long ago is told to three digits, and the clock may be set a little.
-  const ROUNDING_S = 0.1;
 
   // Words without their numbers and the units of these: while they are the same, so is the decision.
   const gist = text => text.replace(/\d[\d.,]*\s?(?:(?:ns|µs|ms|s|min|%)(?!\p{L}))?/gu, "#");
@@ -54,7 +52,7 @@ const decisions = (() => {
 
     observe(t, told) {
       const before = this.known;
-      const now = { state: told.state, admission: gist(told.admission), handlers: new Map() };
+      const now = { t, state: told.state, admission: gist(told.admission), handlers: new Map() };
       if (before && before.state !== now.state) {
         this.add({
           t,
@@ -68,12 +66,13 @@ const decisions = (() => {
         if (before && handler.handlers > 0 && !known?.here)
           this.add({ t, kind: "joined", handler: handler.name, text: "joined" });
         if (known?.here && handler.handlers === 0) this.add({ t, kind: "left", handler: handler.name, text: "left" });
-        this.#decided(t, "limit", handler.name, handler.limit_why, handler.limit_ago_s, known?.limit);
-        this.#decided(t, "breaker", handler.name, handler.circuit_why, handler.circuit_ago_s, known?.circuit);
+        const since = t - before?.t;
+        this.#decided(t, "limit", handler.name, handler.limit_why, handler.limit_ago_s, known?.limit, since);
+        this.#decided(t, "breaker", handler.name, handler.circuit_why, handler.circuit_ago_s, known?.circuit, since);
         now.handlers.set(handler.name, {
           here: handler.handlers > 0,
-          limit: { ago: handler.limit_ago_s, t },
-          circuit: { ago: handler.circuit_ago_s, t },
+          limit: handler.limit_ago_s,
+          circuit: handler.circuit_ago_s,
         });
       }
       before?.handlers.forEach((known, name) => {
@@ -82,9 +81,10 @@ const decisions = (() => {
       this.known = now;
     }
 
-    // It is another decision if it was made after the last one known was told.
-    #decided(t, kind, handler, text, ago, known) {
-      if (ago == null || (known?.ago != null && ago - known.ago > (t - known.t) / 1000 - ROUNDING_S)) return;
+    // It is another decision if it was made less long ago than the last one known, or since that was told: by a little
+    // more than that, as both times are rounded.
+    #decided(t, kind, handler, text, ago, knownAgo, since) {
+      if (ago == null || (knownAgo != null && ago >= knownAgo && ago * 1000 >= 0.95 * since)) return;
       this.add({ t: t - ago * 1000, kind, handler, text });
     }
 
