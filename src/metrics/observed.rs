@@ -187,13 +187,14 @@ impl Handlers {
 
     /// Under which name a handler that comes is reported.
     fn reported_as(&self, handler: &str, most: usize) -> Arc<str> {
-        let known = self.pools.iter().map(|pool| &pool.handler).chain(self.left.iter().map(|left| &left.name));
-        let mut names: HashSet<_> = known.collect();
-        if let Some(name) = names.get(&Arc::from(handler)) {
+        let there = || self.pools.iter().map(|pool| &pool.handler);
+        let mut known = there().chain(self.left.iter().map(|left| &left.name));
+        if let Some(name) = known.find(|name| ***name == *handler) {
             return Arc::clone(name);
         }
-        names.remove(&Arc::from(OTHERS));
-        if names.len() < most { handler.into() } else { OTHERS.into() }
+        // Those that have left take nobody's name away: where all are replaced, the new ones are told of as the old ones were.
+        let named: HashSet<_> = there().filter(|name| ***name != *OTHERS).collect();
+        if named.len() < most { handler.into() } else { OTHERS.into() }
     }
 
     fn leaves(&mut self, pool: &Pool, now: Instant, most: usize) {

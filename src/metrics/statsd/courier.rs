@@ -75,6 +75,7 @@ impl Courier {
                         return self.fail(&error, now, Sent::Kept);
                     }
                 }
+                Err(error) if is_for_now(error.kind()) => return self.fail(&error, now, Sent::Kept),
                 // One that cannot be sent at all must not hold up those behind it.
                 Err(error) => return self.fail(&error, now, Sent::Done),
             }
@@ -124,6 +125,25 @@ impl Courier {
         }
         packet
     }
+}
+
+/// Whether it is the way that fails, and not the packet: the same may go through later.
+fn is_for_now(error: io::ErrorKind) -> bool {
+    use io::ErrorKind::{
+        AddrNotAvailable, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable, OutOfMemory, PermissionDenied,
+        WouldBlock,
+    };
+    matches!(
+        error,
+        AddrNotAvailable
+            | HostUnreachable
+            | Interrupted
+            | NetworkDown
+            | NetworkUnreachable
+            | OutOfMemory
+            | PermissionDenied
+            | WouldBlock
+    )
 }
 
 /// Connected, so that the system tells when nobody listens there.
