@@ -20,7 +20,7 @@ pub(crate) struct PoolStats {
     process_time: AtomicU64,
     /// Whether the mean process time tells of all calls, and not of the first to come back alone.
     is_representative: AtomicBool,
-    /// See [`Throttle::is_doubling`].
+    /// See [`Throttle::is_doubling`](crate::control::throttle::Throttle::is_doubling).
     is_doubling: AtomicBool,
     succeeded: AtomicU64,
     failed: AtomicU64,
@@ -85,7 +85,7 @@ impl PoolStats {
         self.process_time().filter(|_| self.is_representative.load(Ordering::Relaxed))
     }
 
-    /// See [`Throttle::is_doubling`].
+    /// See [`Throttle::is_doubling`](crate::control::throttle::Throttle::is_doubling).
     pub(crate) fn is_doubling(&self) -> bool {
         self.is_doubling.load(Ordering::Relaxed)
     }

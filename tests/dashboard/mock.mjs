@@ -133,7 +133,7 @@ function handlerAt(spec, h, i) {
       : trial
         ? "half-open: one attempt is let through on trial"
         : "closed since the start",
-    circuit_ago_s: broken || trial ? (i % 100) / 10 : null,
+    circuit_ago_s: broken || trial ? i % 100 : null,
   };
 }
 

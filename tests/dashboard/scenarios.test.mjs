@@ -48,7 +48,7 @@ scene("overload is said in words", { scenario: "overload", past: 580 }, async ({
   assert.equal(await text(page, "#health-badge"), "overloaded");
   assert.match(
     await text(page, "#health-words"),
-    /^More comes in than can be answered in time\. Of the last 5 s, \d+ % was refused\.$/,
+    /^More comes in than can be answered in time\. Of the last 5 s, \d+ % was refused\. Of what handlers did lately, \d % failed/,
   );
   assert.match(await text(page, "#reasons"), /over capacity [\d,]+\/s/);
   assert.match(await page.title(), /shop: overloaded/);
@@ -57,7 +57,7 @@ scene("overload is said in words", { scenario: "overload", past: 580 }, async ({
 
 scene("an open breaker is said in words, and why", { scenario: "breaker", past: 590 }, async ({ page }) => {
   assert.equal(await text(page, "#health-badge"), "breaker open");
-  assert.equal(await text(page, "#health-words"), "The breaker of 1 of 4 handlers is open.");
+  assert.match(await text(page, "#health-words"), /^The breaker of 1 of 4 handlers is open\./);
   assert.match(await text(page, "#decisions"), /orders-2 opened: 5 of the last 5 attempts/);
   const log = await texts(page, "#log li");
   assert.equal(log.filter(line => line.includes("orders-2 opened: 5 of the last 5")).length, 1);
@@ -161,6 +161,7 @@ scene("without a dispatcher it says so", { scenario: "empty" }, async ({ page, s
 scene("what is refused now and then is no overload", { scenario: "steady" }, async ({ page }) => {
   const health = await page.evaluate(() => {
     const [dispatcher] = dashboard.live.copy().dispatchers.values();
+    ["failed", "timed_out"].forEach(key => dispatcher.track.of(key).fill(0));
     const refusing = count => {
       dispatcher.track.of("rejected").fill(0).splice(-3, 1, count);
       const { short, long } = words.health(dispatcher);
@@ -172,6 +173,28 @@ scene("what is refused now and then is no overload", { scenario: "steady" }, asy
     ["OK", "What comes in is answered."],
     ["OK", "Of the last 5 s, N % was refused."],
     ["overloaded", "More comes in than can be answered in time. Of the last 5 s, N % was refused."],
+  ]);
+});
+
+scene("a service that fails is not well", { scenario: "steady" }, async ({ page }) => {
+  const health = await page.evaluate(() => {
+    const [dispatcher] = dashboard.live.copy().dispatchers.values();
+    const [handler] = dispatcher.handlers.values();
+    const failing = (failed, timedOut) => {
+      for (const { track } of [dispatcher, handler]) {
+        track.of("completed").fill(90);
+        track.of("failed").fill(failed);
+        track.of("timed_out").fill(timedOut);
+      }
+      return [words.health(dispatcher).short, words.health(dispatcher).level, words.doing(handler).short];
+    };
+    return [failing(0, 0), failing(5, 4), failing(5, 5), failing(0, 90)];
+  });
+  assert.deepEqual(health, [
+    ["OK", "good", "working"],
+    ["OK", "good", "working"],
+    ["failing", "bad", "10 % fails"],
+    ["failing", "bad", "50 % fails"],
   ]);
 });
 

@@ -69,7 +69,7 @@ const words = (() => {
   // The last seconds together, so that a state is not another one each second.
   const LATELY = 5;
   const OVERLOADED_FROM = 1;
-  const FAILING_FROM = 5;
+  const FAILING_FROM = 10;
   const OUTCOMES = ["completed", "failed", "timed_out", "abandoned", "rejected", "shed"];
   function lately({ track }) {
     const sum = key => (track.has(key) ? track.of(key).slice(-LATELY) : []).reduce((all, value) => all + (value ?? 0), 0);
@@ -107,7 +107,7 @@ const words = (() => {
     if (trial > 0) sentences.push(`${count(trial, "handler")} on trial: the breaker is half-open.`);
     if (overloaded) sentences.push("More comes in than can be answered in time.");
     if (refused > 0) sentences.push(`Of the last ${LATELY} s, ${percent(refused)} was refused.`);
-    if (wrong > 0) sentences.push(`Of what handlers did in that time, ${percent(wrong)} failed or timed out.`);
+    if (wrong > 0) sentences.push(`Of what handlers did lately, ${percent(wrong)} failed or timed out.`);
     if (totals.received === 0) sentences.push("Nothing has come in yet.");
     if (sentences.length === 0)
       sentences.push(now.received > 0 ? "What comes in is answered." : "Nothing comes in at the moment.");
