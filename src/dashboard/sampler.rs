@@ -95,7 +95,7 @@ fn dispatcher(snapshot: &DispatcherSnapshot, before: Option<&Before>, rate: Rate
     let wait = |share| Number::ms(waits.as_ref().and_then(|waits| waits.percentile(share)));
     let rejected_by = RejectionReason::ALL.map(|reason| {
         let before = before.map(|before| before.rejections.of(reason));
-        (key(reason), rate.of(snapshot.rejections.of(reason), before))
+        (reason.name(), rate.of(snapshot.rejections.of(reason), before))
     });
     DispatcherTick {
         id: snapshot.id,
@@ -128,18 +128,6 @@ fn dispatcher(snapshot: &DispatcherSnapshot, before: Option<&Before>, rate: Rate
         totals: *totals,
         admission: snapshot.explain_admission(),
         handlers: Vec::with_capacity(snapshot.handlers.len()),
-    }
-}
-
-/// As [`Rejections`] calls it.
-fn key(reason: RejectionReason) -> &'static str {
-    match reason {
-        RejectionReason::OverCapacity => "over_capacity",
-        RejectionReason::WaitedTooLong => "waited_too_long",
-        RejectionReason::QueueFull => "queue_full",
-        RejectionReason::DeadlineCannotBeMet => "deadline_cannot_be_met",
-        RejectionReason::NoHandlers => "no_handlers",
-        RejectionReason::ShuttingDown => "shutting_down",
     }
 }
 

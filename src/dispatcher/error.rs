@@ -88,6 +88,18 @@ impl RejectionReason {
         RejectionReason::NoHandlers,
         RejectionReason::ShuttingDown,
     ];
+
+    /// What it is called in reports: `over_capacity`, and so on.
+    pub fn name(self) -> &'static str {
+        match self {
+            RejectionReason::OverCapacity => "over_capacity",
+            RejectionReason::WaitedTooLong => "waited_too_long",
+            RejectionReason::QueueFull => "queue_full",
+            RejectionReason::DeadlineCannotBeMet => "deadline_cannot_be_met",
+            RejectionReason::NoHandlers => "no_handlers",
+            RejectionReason::ShuttingDown => "shutting_down",
+        }
+    }
 }
 
 impl Rejection {

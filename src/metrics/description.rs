@@ -1,7 +1,6 @@
 //! What metrics are called where names have underscores and units, and what they mean.
 
 use super::MetricName;
-use crate::dispatcher::RejectionReason;
 
 /// What a metric is called in Prometheus and through the `metrics` facade, and what it means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +28,7 @@ impl MetricName {
             Self::TimedOut => ("kanaloa_works_timed_out_total", "Works that nobody answered in time.", None),
             Self::Rejected => ("kanaloa_works_rejected_total", REJECTED, None),
             Self::RejectedBecause(reason) => {
-                ("kanaloa_works_rejected_total", REJECTED, Some(("reason", of_reason(reason))))
+                ("kanaloa_works_rejected_total", REJECTED, Some(("reason", reason.name())))
             }
             Self::Shed => {
                 ("kanaloa_works_shed_total", "Of the rejected works, those that had been queued first.", None)
@@ -82,14 +81,3 @@ impl MetricName {
 }
 
 const REJECTED: &str = "Works that were not handed to the service, by reason, shed ones included.";
-
-fn of_reason(reason: RejectionReason) -> &'static str {
-    match reason {
-        RejectionReason::OverCapacity => "over_capacity",
-        RejectionReason::WaitedTooLong => "waited_too_long",
-        RejectionReason::QueueFull => "queue_full",
-        RejectionReason::DeadlineCannotBeMet => "deadline_cannot_be_met",
-        RejectionReason::NoHandlers => "no_handlers",
-        RejectionReason::ShuttingDown => "shutting_down",
-    }
-}

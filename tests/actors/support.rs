@@ -5,7 +5,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use kanaloa::config::{AutothrottleAlgorithm, DispatcherSettings};
-use kanaloa::{DispatcherBuilder, DispatcherHandle, DispatcherStatus, PushingDispatcher, Totals};
+use kanaloa::{
+    DispatcherBuilder, DispatcherHandle, DispatcherStatus, HandlerSource, PushingDispatcher, Totals, handler_fn,
+};
 use tokio::time::Instant;
 
 /// Runs a test in an actix System whose clock stands still while anything is being done, and jumps to the next timer
@@ -84,4 +86,18 @@ where
     Err: Send + 'static,
 {
     handle.status().await.expect("it is running")
+}
+
+/// Fails at odd numbers, never answers 0, and answers others after so many milliseconds.
+pub(crate) fn till(name: &str) -> HandlerSource<u64, u64, u64> {
+    HandlerSource::new(handler_fn(name, |n: u64| async move {
+        match n {
+            0 => std::future::pending().await,
+            n if n % 2 == 1 => Err(n),
+            n => {
+                sleep_ms(n).await;
+                Ok(n)
+            }
+        }
+    }))
 }

@@ -11,7 +11,7 @@ mod prometheus;
 mod reporter;
 
 use kanaloa::config::{DispatcherSettings, Settings};
-use kanaloa::{Call, DispatcherBuilder, DispatcherHandle, HandlerSource, PushingDispatcher, handler_fn};
+use kanaloa::{Call, DispatcherBuilder, DispatcherHandle, PushingDispatcher};
 
 use support::*;
 
@@ -29,20 +29,6 @@ fn settings(more: &str) -> DispatcherSettings {
          }}"
     );
     Settings::parse("test", &text).unwrap().dispatcher("shop")
-}
-
-/// Fails at odd numbers, never answers 0, and answers others after so many milliseconds.
-fn till(name: &str) -> HandlerSource<u64, u64, u64> {
-    HandlerSource::new(handler_fn(name, |n: u64| async move {
-        match n {
-            0 => std::future::pending().await,
-            n if n % 2 == 1 => Err(n),
-            n => {
-                sleep_ms(n).await;
-                Ok(n)
-            }
-        }
-    }))
 }
 
 type Shop = DispatcherHandle<u64, u64, u64>;

@@ -8,7 +8,7 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use kanaloa::config::{DispatcherSettings, Settings};
-use kanaloa::{DispatcherHandle, HandlerSource, PushingDispatcher, Shutdown, handler_fn};
+use kanaloa::{DispatcherHandle, PushingDispatcher, Shutdown};
 
 use crate::support::*;
 
@@ -137,20 +137,6 @@ fn are_all(times: &[String], expected: &[f64]) {
 }
 
 type Shop = DispatcherHandle<u64, u64, u64>;
-
-/// Fails at odd numbers, never answers 0, and answers others after so many milliseconds.
-fn till(name: &str) -> HandlerSource<u64, u64, u64> {
-    HandlerSource::new(handler_fn(name, |n: u64| async move {
-        match n {
-            0 => std::future::pending().await,
-            n if n % 2 == 1 => Err(n),
-            n => {
-                sleep_ms(n).await;
-                Ok(n)
-            }
-        }
-    }))
-}
 
 async fn shop(settings: DispatcherSettings) -> Shop {
     let shop = PushingDispatcher::builder("shop").settings(settings).handler_from(till("till")).start().unwrap();
