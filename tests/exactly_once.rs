@@ -534,8 +534,9 @@ async fn drive(plan: &Plan, running: Running, record: Arc<Record>) -> Option<Dis
             let totals = watch.totals();
             assert_adds_up(totals);
             drop(watch);
-            // Without handlers the queue is answered when the grace period ends; what runs, by the service-timeout.
-            sleep_ms(5_000).await;
+            // Without handlers the queue is answered when the grace period ends; what runs, by the service-timeout. But a work may
+            // go out a dozen times, each of which may find the circuit breaker open once more.
+            sleep_ms(60_000).await;
             collect.await.unwrap();
             let staying = std::mem::take(&mut *record.staying.lock().unwrap());
             for outcome in join_all(staying).await {
