@@ -116,18 +116,16 @@ impl History {
     fn remember(&mut self, tick: &Tick, number: u64) {
         for dispatcher in &tick.dispatchers {
             let known = self.dispatchers.iter().position(|known| known.id == dispatcher.id);
-            let known = match known {
-                Some(at) => &mut self.dispatchers[at],
-                None => {
-                    self.dispatchers.push(DispatcherPast {
-                        id: dispatcher.id,
-                        name: Arc::clone(&dispatcher.name),
-                        rows: Rows::new(number),
-                        handlers: Vec::new(),
-                    });
-                    self.dispatchers.last_mut().expect("one was just added")
-                }
-            };
+            let at = known.unwrap_or_else(|| {
+                self.dispatchers.push(DispatcherPast {
+                    id: dispatcher.id,
+                    name: Arc::clone(&dispatcher.name),
+                    rows: Rows::new(number),
+                    handlers: Vec::new(),
+                });
+                self.dispatchers.len() - 1
+            });
+            let known = &mut self.dispatchers[at];
             known.rows.push(number, dispatcher.now, KEPT);
             for (place, handler) in dispatcher.handlers.iter().enumerate() {
                 // Nearly always they are in the order of the tick before.
